@@ -1,0 +1,579 @@
+import { wipe } from "./bytes.ts";
+import {
+  chacha20Blocks,
+  CHACHA_BLOCK_SIZE,
+  CHACHA_CONSTANTS,
+  CHACHA_KEY_SIZE,
+} from "./chacha20.ts";
+import { ProtectionError } from "./errors.ts";
+import { InputPool } from "./input_pool.ts";
+import { type VmForkListener, VmForkListeners } from "./listeners.ts";
+import {
+  type Clock,
+  type EntropySource,
+  type GenerationSource,
+  SEED_LENGTH,
+} from "./ports.ts";
+import { nextReseed } from "./schedule.ts";
+import { inputPool, requireId, type ReseedStrategy } from "./strategy.ts";
+import { formatUuid4, type Uuid } from "./uuid.ts";
+import {
+  bytesOfIntegers,
+  bytesOfSource,
+  type IntegerView,
+  isShared,
+} from "./views.ts";
+
+const BLOCKS_PER_REFILL = 16;
+/** The end of the buffer: 1,024 bytes a refill. */
+const END = BLOCKS_PER_REFILL * CHACHA_BLOCK_SIZE;
+/** The longest draw that the buffer serves: what a refill leaves after the next key. */
+const LONGEST_BUFFERED = END - CHACHA_KEY_SIZE;
+/** Up to here a loop over bytes beats set() and fill(), which need a subarray each. */
+const SHORT = 128;
+/** A machine that is forked during this many tries in a row is not one to draw on. */
+const MAX_ATTEMPTS = 8;
+/** The first candidate of randomInt() fails with less than 1/2, so that all of these fail with less than 2^-256. */
+const MAX_CANDIDATES = 256;
+const UNIQUE_ID_SIZE = 16;
+const NONCE_SIZE = 12;
+const MAX_LENGTH = 2 ** 31 - 1;
+const NO_BYTES = new Uint8Array(0);
+
+// Word offsets into the ChaCha20 state, RFC 8439 section 2.3.
+const KEY = 4;
+const COUNTER = 12;
+const NONCE = 13;
+
+/** What a {@linkcode BaseCrng} works on. */
+export interface CrngPorts {
+  /** Where forks show. */
+  readonly source: GenerationSource;
+  /** Where fresh bytes come from. */
+  readonly entropy: EntropySource;
+  /** Monotonic time. */
+  readonly clock: Clock;
+  /** How to reseed after a fork. @default {inputPool} */
+  readonly strategy?: ReseedStrategy;
+  /**
+   * Whether every draw takes a nonce of its own instead of bytes from a buffer: for sources that may
+   * show a fork late. @default {false}
+   */
+  readonly unbuffered?: boolean;
+}
+
+/** Why to reseed: a draw needs it, the timer is due, `reseed()` asks for it, `notifyFork()` tells of a fork. */
+type Occasion = "draw" | "timer" | "asked" | "told";
+
+/**
+ * The generator: ChaCha20 with fast key erasure, an input pool, and a look at the generation source
+ * after each draw, on ports that the caller gives. Its exact definition is in `docs/generator.md`.
+ *
+ * A draw that starts after the source shows a fork holds only bytes made after it; where that cannot
+ * be had, it throws and wipes what it had written.
+ *
+ * @example On ports of your own, here the simulated machine
+ * ```ts
+ * import { BaseCrng } from "@vmfork/crng/crng";
+ * import { SimulatedMachine } from "@vmfork/crng/testing";
+ *
+ * using crng = new BaseCrng(new SimulatedMachine().ports());
+ * console.log(crng.randomUUID());
+ * ```
+ */
+export class BaseCrng {
+  readonly #source: GenerationSource;
+  readonly #entropy: EntropySource;
+  readonly #clock: Clock;
+  readonly #strategy: ReseedStrategy;
+  readonly #unbuffered: boolean;
+  readonly #listeners = new VmForkListeners();
+
+  readonly #pool = new InputPool();
+  readonly #key = new Uint8Array(CHACHA_KEY_SIZE);
+  readonly #keyWords = new Int32Array(this.#key.buffer);
+  /** The ChaCha20 state of the blocks being made; zeros at other times. */
+  readonly #state = new Int32Array(16);
+  readonly #words = new Int32Array(END / 4);
+  readonly #buffer = new Uint8Array(this.#words.buffer);
+  readonly #scratch = new Int32Array(END / 4);
+  readonly #scratchBytes = new Uint8Array(this.#scratch.buffer);
+  readonly #seed = new Uint8Array(SEED_LENGTH);
+  readonly #nonce = new Uint8Array(NONCE_SIZE);
+  readonly #id = new Uint8Array(UNIQUE_ID_SIZE);
+  readonly #mixedId = new Uint8Array(UNIQUE_ID_SIZE);
+
+  /** Where the unread bytes of the buffer begin; {@linkcode END} when there are none. */
+  #position = END;
+  /** The count under which key and buffer were made; 0 = they must not be used. */
+  #seededUnder = 0;
+  /** The count at the last good reseed; 0 before the first. */
+  #lastSeen = 0;
+  #keyed = false;
+  #reseeding = false;
+  #closed = false;
+  #forkSeenAt = 0;
+  #nextReseed = 0;
+
+  /**
+   * Makes a generator; the first draw seeds it.
+   *
+   * @param ports what it works on
+   * @throws {TypeError} If the strategy needs a unique id and the source has none
+   */
+  constructor(ports: CrngPorts) {
+    this.#source = ports.source;
+    this.#entropy = ports.entropy;
+    this.#clock = ports.clock;
+    this.#strategy = ports.strategy ?? inputPool;
+    this.#unbuffered = ports.unbuffered ?? false;
+    if (this.#strategy.needsId) this.#readId();
+  }
+
+  /**
+   * Draws bytes.
+   *
+   * @param length how many, from 0 to 2^31 - 1
+   * @returns a new array of that many bytes
+   * @throws {RangeError} If `length` is not an integer in that range
+   * @throws {ProtectionError} If bytes of our own cannot be had
+   */
+  getRandom(length: number): Uint8Array<ArrayBuffer> {
+    if (!Number.isInteger(length) || length < 0 || length > MAX_LENGTH) {
+      throw new RangeError(
+        `Cannot draw as the length must be an integer from 0 to ${MAX_LENGTH}: current value is ${
+          String(length)
+        }`,
+      );
+    }
+    const out = new Uint8Array(length);
+    this.#fill(out);
+    return out;
+  }
+
+  /**
+   * Fills an integer array, as Web Crypto's `getRandomValues()` does but without its limit of 65,536
+   * bytes. Shared memory is filled from a private copy after the last check.
+   *
+   * @param view the integer array to fill, of any length
+   * @returns the same array
+   * @throws {TypeError} If it is not an integer array
+   * @throws {ProtectionError} If bytes of our own cannot be had; the view is then wiped
+   */
+  getRandomValues<T extends IntegerView>(view: T): T {
+    const out = bytesOfIntegers(view);
+    if (isShared(out)) this.#fillShared(out);
+    else this.#fill(out);
+    return view;
+  }
+
+  /**
+   * Draws an integer from 0 to 2^32 - 1, from 4 bytes in little-endian order.
+   *
+   * @returns the integer
+   * @throws {ProtectionError} If bytes of our own cannot be had
+   */
+  randomUint32(): number {
+    try {
+      const position = this.#position;
+      if (position < END && this.#seededUnder !== 0) {
+        const under = this.#seededUnder;
+        const word = this.#words[position >> 2]!;
+        this.#words[position >> 2] = 0;
+        this.#position = position + 4;
+        if (this.#source.generation() === under) return word >>> 0;
+      }
+      return this.#checked(() => this.#number(32));
+    } catch (error) {
+      this.#seededUnder = 0;
+      this.#position = END;
+      throw error;
+    }
+  }
+
+  /**
+   * Draws an integer from `min` up to but not including `max`, each equally likely.
+   *
+   * @param min the smallest result, a safe integer
+   * @param max one more than the largest result, an integer up to 2^53 and at most `min + 2^53`
+   * @returns the integer
+   * @throws {TypeError} If one of them is not a safe integer
+   * @throws {RangeError} If the range is empty or larger than 2^53
+   * @throws {ProtectionError} If bytes of our own cannot be had
+   */
+  randomInt(min: number, max: number): number {
+    // max itself is never a result: 2^53 is allowed.
+    if (
+      !Number.isSafeInteger(min) || !Number.isInteger(max) ||
+      !Number.isSafeInteger(max - 1)
+    ) {
+      throw new TypeError(
+        `Cannot draw an integer as min and max - 1 must be safe integers: current values are ${
+          String(min)
+        } and ${String(max)}`,
+      );
+    }
+    // The largest offset, not the range: it is exact wherever it is allowed.
+    const largest = max - 1 - min;
+    if (largest < 0 || largest > Number.MAX_SAFE_INTEGER) {
+      throw new RangeError(
+        `Cannot draw an integer as max - min must be from 1 to 2^53: current values are ${min} and ${max}`,
+      );
+    }
+    const high = Math.floor(largest / 2 ** 32);
+    const bits = high > 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(largest);
+    return this.#checked(() => min + this.#numberUpTo(largest, bits));
+  }
+
+  /**
+   * Draws a version 4 UUID (RFC 9562 section 5.4).
+   *
+   * @returns its text, in lower case
+   * @throws {ProtectionError} If bytes of our own cannot be had
+   */
+  randomUUID(): Uuid {
+    const bytes = new Uint8Array(16);
+    try {
+      return this.#checked(() => {
+        this.#produce(bytes);
+        return formatUuid4(bytes);
+      });
+    } finally {
+      for (let i = 0; i < bytes.length; i++) bytes[i] = 0;
+    }
+  }
+
+  /**
+   * Takes a new key from fresh input now, whatever the source says.
+   *
+   * @param extra bytes of the caller's to mix in as well; they are not credited
+   * @throws {TypeError} If `extra` is no buffer or view
+   * @throws {ProtectionError} If fresh input cannot be had; draws then try again
+   */
+  reseed(extra?: BufferSource): void {
+    this.#reseed("asked", extra === undefined ? extra : bytesOfSource(extra));
+  }
+
+  /**
+   * Tells the generator that the machine was forked: the manual door for platforms that call a hook
+   * after resume and have no generation page. Reseeds, starts the schedule again and calls listeners.
+   *
+   * @param extra bytes that only this clone has, if the platform gives any; they are not credited
+   * @throws {TypeError} If `extra` is no buffer or view
+   * @throws {ProtectionError} If fresh input cannot be had; draws then try again
+   */
+  notifyFork(extra?: BufferSource): void {
+    this.#reseed("told", extra === undefined ? extra : bytesOfSource(extra));
+  }
+
+  /**
+   * Adds a listener that is called after this generator has reseeded because of a VM fork: in a
+   * microtask, in order of registration. It learns of a fork when a draw finds it.
+   *
+   * @param listener what to call
+   * @returns a function that removes it
+   * @throws {TypeError} If it is not a function
+   */
+  onVmFork(listener: VmForkListener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Wipes all state. Draws throw from now on; a second call does nothing. */
+  close(): void {
+    this.#closed = true;
+    this.#seededUnder = 0;
+    this.#position = END;
+    this.#keyed = false;
+    wipe(this.#key);
+    wipe(this.#state);
+    wipe(this.#words);
+    wipe(this.#scratch);
+    wipe(this.#seed);
+    this.#pool.wipe();
+    this.#listeners.clear();
+  }
+
+  /** The same as {@linkcode BaseCrng.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  // The handlers below make no calls: they may run where the stack has no room for one.
+
+  /** A checked draw into private memory. */
+  #fill(out: Uint8Array): void {
+    try {
+      // The common case by hand: bytes that are there, then the one reading that decides.
+      if (this.#seededUnder !== 0 && out.length <= END - this.#position) {
+        const under = this.#seededUnder;
+        this.#take(out);
+        if (this.#source.generation() === under) return;
+      }
+      this.#checked(() => this.#produce(out));
+    } catch (error) {
+      this.#seededUnder = 0;
+      this.#position = END;
+      for (let i = 0; i < out.length; i++) out[i] = 0;
+      throw error;
+    }
+  }
+
+  /** A checked draw for memory that other threads see: they see nothing before the last check. */
+  #fillShared(out: Uint8Array): void {
+    const bytes = new Uint8Array(out.length);
+    try {
+      this.#fill(bytes);
+      out.set(bytes);
+    } finally {
+      for (let i = 0; i < bytes.length; i++) bytes[i] = 0;
+    }
+  }
+
+  /**
+   * Count first, build the whole result, check, redo. Nothing stands between the check and the return.
+   */
+  #checked<T>(build: () => T): T {
+    try {
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        if (
+          this.#seededUnder === 0 ||
+          this.#seededUnder !== this.#source.generation()
+        ) this.#reseed("draw");
+        const under = this.#seededUnder;
+        const result = build();
+        if (
+          this.#source.generation() === under && this.#seededUnder === under
+        ) return result;
+      }
+      throw new ProtectionError(
+        "generation-unstable",
+        `Cannot draw as the generation of "${this.#source.name}" changed during each of ${MAX_ATTEMPTS} tries`,
+      );
+    } catch (error) {
+      this.#seededUnder = 0;
+      this.#position = END;
+      throw error;
+    }
+  }
+
+  /** Writes bytes that are still to be checked. */
+  #produce(out: Uint8Array): void {
+    if (out.length === 0) return;
+    if (this.#unbuffered || out.length > LONGEST_BUFFERED) {
+      return this.#produceLarge(out);
+    }
+    if (out.length > END - this.#position) this.#refill();
+    this.#take(out);
+  }
+
+  /** Takes bytes from the buffer and erases them there, up to the next multiple of 4. */
+  #take(out: Uint8Array): void {
+    const from = this.#position;
+    const to = (from + out.length + 3) & ~3;
+    this.#position = to;
+    const buffer = this.#buffer;
+    if (out.length <= SHORT) {
+      for (let i = 0; i < out.length; i++) out[i] = buffer[from + i]!;
+      for (let i = from >> 2; i < to >> 2; i++) this.#words[i] = 0;
+    } else {
+      out.set(buffer.subarray(from, from + out.length));
+      buffer.fill(0, from, to);
+    }
+  }
+
+  /** Sixteen blocks: the first half of the first replaces the key at once (fast key erasure). */
+  #refill(): void {
+    for (let i = this.#position >> 2; i < END / 4; i++) this.#words[i] = 0;
+    this.#position = END;
+    this.#startBlocks();
+    try {
+      chacha20Blocks(this.#state, this.#words, BLOCKS_PER_REFILL);
+      this.#replaceKey(this.#words);
+    } finally {
+      for (let i = 0; i < 16; i++) this.#state[i] = 0;
+    }
+    this.#position = CHACHA_KEY_SIZE;
+  }
+
+  /**
+   * A draw past the buffer: block 0 goes to private memory, its first half replaces the key at once, its
+   * second half and the blocks after it are the output. Key bytes never touch the caller's memory.
+   */
+  #produceLarge(out: Uint8Array): void {
+    this.#startBlocks();
+    const scratch = this.#scratch;
+    try {
+      let done = 0;
+      for (let from = CHACHA_KEY_SIZE; done < out.length; from = 0) {
+        const wanted = Math.min(out.length - done, END - from);
+        const blocks = Math.ceil((from + wanted) / CHACHA_BLOCK_SIZE);
+        chacha20Blocks(this.#state, scratch, blocks);
+        if (done === 0) this.#replaceKey(scratch);
+        this.#copyScratch(from, wanted, out, done);
+        done += wanted;
+      }
+    } finally {
+      for (let i = 0; i < scratch.length; i++) scratch[i] = 0;
+      for (let i = 0; i < 16; i++) this.#state[i] = 0;
+    }
+  }
+
+  #copyScratch(from: number, count: number, out: Uint8Array, at: number): void {
+    if (count > SHORT) {
+      out.set(this.#scratchBytes.subarray(from, from + count), at);
+    } else {
+      for (let i = 0; i < count; i++) {
+        out[at + i] = this.#scratchBytes[from + i]!;
+      }
+    }
+  }
+
+  /** Looks at the timer, then sets the state for blocks under the present key, counter 0. */
+  #startBlocks(): void {
+    // Written so that a clock that answers NaN reseeds.
+    if (!(this.#clock.now() < this.#nextReseed)) this.#reseed("timer");
+    const nonce = this.#nonce;
+    this.#entropy.nonce(nonce);
+    const state = this.#state;
+    for (let i = 0; i < KEY; i++) state[i] = CHACHA_CONSTANTS[i]!;
+    for (let i = KEY; i < COUNTER; i++) state[i] = this.#keyWords[i - KEY]!;
+    state[COUNTER] = 0;
+    for (let i = 0; i < 3; i++) {
+      state[NONCE + i] = nonce[4 * i]! | nonce[4 * i + 1]! << 8 |
+        nonce[4 * i + 2]! << 16 | nonce[4 * i + 3]! << 24;
+    }
+  }
+
+  /** Moves the first half of a first block to where the key is. */
+  #replaceKey(words: Int32Array): void {
+    for (let i = 0; i < CHACHA_KEY_SIZE / 4; i++) {
+      this.#keyWords[i] = words[i]!;
+      words[i] = 0;
+    }
+  }
+
+  /** An integer of up to 53 bits from ceil(bits / 8) bytes, little-endian, masked. */
+  #number(bits: number): number {
+    const bytes = new Uint8Array((bits + 7) >> 3);
+    this.#produce(bytes);
+    // The mask: of the last byte only as many bits as are wanted.
+    const last = bytes.length - 1;
+    if (bits % 8 !== 0) bytes[last] = bytes[last]! & ((1 << bits % 8) - 1);
+    let value = 0;
+    for (let i = last; i >= 0; i--) {
+      value = value * 256 + bytes[i]!;
+      bytes[i] = 0;
+    }
+    return value;
+  }
+
+  /** Rejection: candidates of `bits` bits until one is not larger than `largest`. */
+  #numberUpTo(largest: number, bits: number): number {
+    for (let candidate = 0; candidate < MAX_CANDIDATES; candidate++) {
+      const value = this.#number(bits);
+      if (value <= largest) return value;
+    }
+    throw new ProtectionError(
+      "entropy-failed",
+      `Cannot draw an integer as ${MAX_CANDIDATES} candidates were all out of range`,
+    );
+  }
+
+  /**
+   * The one reseed for all occasions. All that can fail comes first; only then does anything change.
+   */
+  #reseed(occasion: Occasion, extra?: Uint8Array): void {
+    this.#requireOpen();
+    if (this.#reseeding) {
+      throw new ProtectionError(
+        "reentrant-draw",
+        "Cannot draw from inside a port of the same generator",
+      );
+    }
+    const seed = this.#seed;
+    this.#reseeding = true;
+    try {
+      const generation = this.#source.generation();
+      if (!(generation > 0)) {
+        throw new ProtectionError(
+          "generation-unreadable",
+          `Cannot draw as the source "${this.#source.name}" cannot answer: a fork could go unseen`,
+        );
+      }
+      const id = this.#readId();
+      const forked = this.#lastSeen !== 0 && generation !== this.#lastSeen;
+      const wantsSeed = occasion !== "draw" || this.#strategy.wantsSeed({
+        forked,
+        idChanged: this.#idChanged(id),
+        keyed: this.#keyed,
+      });
+      if (wantsSeed) this.#entropy.fill(seed);
+      const now = this.#clock.now();
+      this.#requireOpen(); // a port may have closed it
+
+      this.#seededUnder = 0;
+      this.#position = END;
+      wipe(this.#words);
+      if (wantsSeed) {
+        this.#keyed = false;
+        wipe(this.#key);
+      }
+      this.#strategy.rekey(this.#key, this.#pool, {
+        id,
+        extra,
+        seed: wantsSeed ? seed : undefined,
+      });
+      this.#keyed = true;
+      for (let i = 0; i < id.length; i++) this.#mixedId[i] = id[i]!;
+
+      if (forked || occasion === "told" || this.#lastSeen === 0) {
+        this.#forkSeenAt = now;
+      }
+      this.#nextReseed = nextReseed(now, this.#forkSeenAt);
+      if (forked || occasion === "told") {
+        this.#listeners.notify({
+          before: this.#lastSeen || generation,
+          after: generation,
+          source: forked ? this.#source.name : "notifyFork",
+          when: now,
+        });
+      }
+      this.#lastSeen = generation;
+      this.#seededUnder = generation; // never a later reading
+    } catch (error) {
+      this.#seededUnder = 0;
+      this.#position = END;
+      throw error;
+    } finally {
+      for (let i = 0; i < seed.length; i++) seed[i] = 0;
+      this.#reseeding = false;
+    }
+  }
+
+  #requireOpen(): void {
+    if (!this.#closed) return;
+    throw new ProtectionError(
+      "closed",
+      "Cannot draw as the generator is closed",
+    );
+  }
+
+  /** The unique id, 16 bytes or none. */
+  #readId(): Uint8Array {
+    const length = this.#source.uniqueId(this.#id);
+    requireId(this.#strategy, this.#source.name, length);
+    if (length === UNIQUE_ID_SIZE) return this.#id;
+    if (length === 0) return NO_BYTES;
+    throw new ProtectionError(
+      "generation-unreadable",
+      `Cannot draw as the source "${this.#source.name}" gave an id of another size: ${length}`,
+    );
+  }
+
+  #idChanged(id: Uint8Array): boolean {
+    for (let i = 0; i < id.length; i++) {
+      if (id[i] !== this.#mixedId[i]) return true;
+    }
+    return false;
+  }
+}

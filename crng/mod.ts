@@ -1,0 +1,52 @@
+/**
+ * The generator in pure TypeScript: no platform API, no dependency. It works on ports (interfaces) that
+ * `@vmfork/crng/ffi` implements for a real machine and `@vmfork/crng/testing` for a simulated one.
+ *
+ * @example
+ * ```ts
+ * import { BaseCrng, injection } from "@vmfork/crng/crng";
+ * import { SimulatedMachine } from "@vmfork/crng/testing";
+ *
+ * const machine = new SimulatedMachine();
+ * using crng = new BaseCrng({ ...machine.ports(), strategy: injection });
+ * console.log(crng.randomInt(1, 7));
+ * ```
+ *
+ * @module
+ */
+
+export { BaseCrng, type CrngPorts } from "./base_crng.ts";
+export { Blake2s, BLAKE2S_HASH_SIZE } from "./blake2s.ts";
+export {
+  chacha20Blocks,
+  CHACHA_BLOCK_SIZE,
+  CHACHA_CONSTANTS,
+  CHACHA_KEY_SIZE,
+} from "./chacha20.ts";
+export {
+  ProtectionError,
+  type ProtectionErrorCode,
+  type Remedy,
+} from "./errors.ts";
+export { InputPool } from "./input_pool.ts";
+export type { VmForkEvent, VmForkListener } from "./listeners.ts";
+export {
+  type Clock,
+  type EntropySource,
+  type GenerationSource,
+  SEED_LENGTH,
+} from "./ports.ts";
+export {
+  CRNG_RESEED_INTERVAL,
+  CRNG_RESEED_START_INTERVAL,
+  nextReseed,
+} from "./schedule.ts";
+export {
+  injection,
+  inputPool,
+  type ReseedInput,
+  type ReseedOccasion,
+  type ReseedStrategy,
+} from "./strategy.ts";
+export type { Uuid } from "./uuid.ts";
+export type { IntegerView } from "./views.ts";

@@ -1,0 +1,101 @@
+/**
+ * The ports of the generator: what it needs from the machine, as interfaces that `ffi/` implements
+ * and tests replace.
+ *
+ * @module
+ */
+
+/**
+ * Where a program can see that its virtual machine was forked: cloned, restored or rolled back.
+ *
+ * @example A source that a test drives by hand
+ * ```ts
+ * import type { GenerationSource } from "@vmfork/crng/crng";
+ *
+ * let count = 1;
+ * const source: GenerationSource = {
+ *   name: "by hand",
+ *   timely: true,
+ *   generation: () => count,
+ *   uniqueId: () => 0,
+ *   changed: () => Promise.resolve(count),
+ * };
+ * count += 1; // the machine was forked
+ * if (source.generation() !== 2) throw new Error("unreachable");
+ * ```
+ */
+export interface GenerationSource {
+  /** What `protection()` calls it, for example `"vmgenid"`. */
+  readonly name: string;
+
+  /**
+   * Whether the hypervisor writes it before the first instruction after resume. True for the vmgenid
+   * and vmclock pages and nothing else.
+   */
+  readonly timely: boolean;
+
+  /**
+   * The count: an integer that starts at 1 and grows at each change. MUST NOT be 0 while the source
+   * works; 0 says that it cannot answer, and draws throw.
+   */
+  generation(): number;
+
+  /**
+   * Writes the machine's unique id, 16 opaque bytes.
+   *
+   * @param into 16 bytes
+   * @returns the bytes written: 16, or 0 if the source has no id
+   */
+  uniqueId(into: Uint8Array): number;
+
+  /**
+   * Waits for a change.
+   *
+   * @param known the count that the caller has seen
+   * @param signal ends the wait; the promise then rejects with the signal's reason
+   * @returns the new count; MUST resolve at once if the count already differs from `known`
+   */
+  changed(known: number, signal: AbortSignal): Promise<number>;
+}
+
+/**
+ * Bytes from outside the process's memory, or an exception; never a user-space generator, since a
+ * snapshot copies those (MUST NOT be `crypto.getRandomValues` or `node:crypto`).
+ *
+ * @example Deterministic entropy, for tests only
+ * ```ts
+ * import { type EntropySource, SEED_LENGTH } from "@vmfork/crng/crng";
+ *
+ * const entropy: EntropySource = {
+ *   fill: (seed) => void seed.fill(7),
+ *   nonce: (into) => void into.fill(0),
+ * };
+ * entropy.fill(new Uint8Array(SEED_LENGTH));
+ * ```
+ */
+export interface EntropySource {
+  /**
+   * Fetches the fresh input of one reseed, {@linkcode SEED_LENGTH} bytes in this order:
+   * getrandom(32), hardware(32, zeros if none), cycle counter(8), then the seed block,
+   * getrandom(32) XOR hardware(32).
+   *
+   * @param seed {@linkcode SEED_LENGTH} bytes, overwritten
+   */
+  fill(seed: Uint8Array): void;
+
+  /**
+   * Fetches the ChaCha20 nonce of one refill or one large or unbuffered draw.
+   *
+   * @param into 12 bytes, overwritten
+   */
+  nonce(into: Uint8Array): void;
+}
+
+/** The length in bytes of what {@linkcode EntropySource.fill} writes: 72 fresh bytes and the seed block of 32. */
+export const SEED_LENGTH = 104;
+
+/** Monotonic time, read at refills only. */
+export interface Clock {
+  /** Milliseconds since any fixed moment. */
+  now(): number;
+}
