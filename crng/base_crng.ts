@@ -1,12 +1,6 @@
-import { wipe } from "./bytes.ts";
-import {
-  chacha20Blocks,
-  CHACHA_BLOCK_SIZE,
-  CHACHA_CONSTANTS,
-  CHACHA_KEY_SIZE,
-} from "./chacha20.ts";
 import { ProtectionError } from "./errors.ts";
 import { InputPool } from "./input_pool.ts";
+import { KeyStream, LONGEST_BUFFERED } from "./key_stream.ts";
 import { type VmForkListener, VmForkListeners } from "./listeners.ts";
 import {
   type Clock,
@@ -24,26 +18,17 @@ import {
   isShared,
 } from "./views.ts";
 
-const BLOCKS_PER_REFILL = 16;
-/** The end of the buffer: 1,024 bytes a refill. */
-const END = BLOCKS_PER_REFILL * CHACHA_BLOCK_SIZE;
-/** The longest draw that the buffer serves: what a refill leaves after the next key. */
-const LONGEST_BUFFERED = END - CHACHA_KEY_SIZE;
-/** Up to here a loop over bytes beats set() and fill(), which need a subarray each. */
-const SHORT = 128;
+/** Buffers up to this size are remembered as private; a larger one is not kept alive for that. */
+const LARGEST_REMEMBERED = 65_536;
 /** A machine that is forked during this many tries in a row is not one to draw on. */
 const MAX_ATTEMPTS = 8;
 /** The first candidate of randomInt() fails with less than 1/2, so that all of these fail with less than 2^-256. */
 const MAX_CANDIDATES = 256;
 const UNIQUE_ID_SIZE = 16;
 const NONCE_SIZE = 12;
+const UUID_SIZE = 16;
 const MAX_LENGTH = 2 ** 31 - 1;
 const NO_BYTES = new Uint8Array(0);
-
-// Word offsets into the ChaCha20 state, RFC 8439 section 2.3.
-const KEY = 4;
-const COUNTER = 12;
-const NONCE = 13;
 
 /** What a {@linkcode BaseCrng} works on. */
 export interface CrngPorts {
@@ -90,21 +75,15 @@ export class BaseCrng {
   readonly #listeners = new VmForkListeners();
 
   readonly #pool = new InputPool();
-  readonly #key = new Uint8Array(CHACHA_KEY_SIZE);
-  readonly #keyWords = new Int32Array(this.#key.buffer);
-  /** The ChaCha20 state of the blocks being made; zeros at other times. */
-  readonly #state = new Int32Array(16);
-  readonly #words = new Int32Array(END / 4);
-  readonly #buffer = new Uint8Array(this.#words.buffer);
-  readonly #scratch = new Int32Array(END / 4);
-  readonly #scratchBytes = new Uint8Array(this.#scratch.buffer);
+  readonly #stream = new KeyStream();
   readonly #seed = new Uint8Array(SEED_LENGTH);
   readonly #nonce = new Uint8Array(NONCE_SIZE);
   readonly #id = new Uint8Array(UNIQUE_ID_SIZE);
   readonly #mixedId = new Uint8Array(UNIQUE_ID_SIZE);
+  readonly #uuid = new Uint8Array(UUID_SIZE);
+  /** The last view that was found to be bytes in private memory: most programs fill one over and over. */
+  #lastPrivate: unknown = undefined;
 
-  /** Where the unread bytes of the buffer begin; {@linkcode END} when there are none. */
-  #position = END;
   /** The count under which key and buffer were made; 0 = they must not be used. */
   #seededUnder = 0;
   /** The count at the last good reseed; 0 before the first. */
@@ -161,9 +140,19 @@ export class BaseCrng {
    * @throws {ProtectionError} If bytes of our own cannot be had; the view is then wiped
    */
   getRandomValues<T extends IntegerView>(view: T): T {
+    if (view === this.#lastPrivate) {
+      this.#fill(view as Uint8Array);
+      return view;
+    }
     const out = bytesOfIntegers(view);
-    if (isShared(out)) this.#fillShared(out);
-    else this.#fill(out);
+    if (isShared(out)) {
+      this.#fillShared(out);
+    } else {
+      if (out === view && out.buffer.byteLength <= LARGEST_REMEMBERED) {
+        this.#lastPrivate = view;
+      }
+      this.#fill(out);
+    }
     return view;
   }
 
@@ -175,18 +164,14 @@ export class BaseCrng {
    */
   randomUint32(): number {
     try {
-      const position = this.#position;
-      if (position < END && this.#seededUnder !== 0) {
-        const under = this.#seededUnder;
-        const word = this.#words[position >> 2]!;
-        this.#words[position >> 2] = 0;
-        this.#position = position + 4;
+      const under = this.#seededUnder;
+      if (under !== 0 && this.#stream.left > 0) {
+        const word = this.#stream.takeWord();
         if (this.#source.generation() === under) return word >>> 0;
       }
       return this.#checked(() => this.#number(32));
     } catch (error) {
       this.#seededUnder = 0;
-      this.#position = END;
       throw error;
     }
   }
@@ -232,14 +217,23 @@ export class BaseCrng {
    * @throws {ProtectionError} If bytes of our own cannot be had
    */
   randomUUID(): Uuid {
-    const bytes = new Uint8Array(16);
+    const bytes = this.#uuid;
     try {
+      const under = this.#seededUnder;
+      if (under !== 0 && UUID_SIZE <= this.#stream.left) {
+        this.#stream.take(bytes);
+        const text = formatUuid4(bytes);
+        if (this.#source.generation() === under) return text;
+      }
       return this.#checked(() => {
         this.#produce(bytes);
         return formatUuid4(bytes);
       });
+    } catch (error) {
+      this.#seededUnder = 0;
+      throw error;
     } finally {
-      for (let i = 0; i < bytes.length; i++) bytes[i] = 0;
+      for (let i = 0; i < UUID_SIZE; i++) bytes[i] = 0;
     }
   }
 
@@ -282,14 +276,10 @@ export class BaseCrng {
   close(): void {
     this.#closed = true;
     this.#seededUnder = 0;
-    this.#position = END;
     this.#keyed = false;
-    wipe(this.#key);
-    wipe(this.#state);
-    wipe(this.#words);
-    wipe(this.#scratch);
-    wipe(this.#seed);
+    this.#stream.wipe();
     this.#pool.wipe();
+    this.#lastPrivate = undefined;
     this.#listeners.clear();
   }
 
@@ -298,34 +288,34 @@ export class BaseCrng {
     this.close();
   }
 
-  // The handlers below make no calls: they may run where the stack has no room for one.
-
   /** A checked draw into private memory. */
   #fill(out: Uint8Array): void {
+    const length = out.length;
     try {
       // The common case by hand: bytes that are there, then the one reading that decides.
-      if (this.#seededUnder !== 0 && out.length <= END - this.#position) {
-        const under = this.#seededUnder;
-        this.#take(out);
+      const under = this.#seededUnder;
+      if (under !== 0 && length <= this.#stream.left) {
+        this.#stream.take(out);
         if (this.#source.generation() === under) return;
       }
       this.#checked(() => this.#produce(out));
     } catch (error) {
+      // Handlers assign first, and make no call: they may run where the stack has no room for one.
       this.#seededUnder = 0;
-      this.#position = END;
-      for (let i = 0; i < out.length; i++) out[i] = 0;
+      for (let i = 0; i < length; i++) out[i] = 0;
       throw error;
     }
   }
 
   /** A checked draw for memory that other threads see: they see nothing before the last check. */
   #fillShared(out: Uint8Array): void {
-    const bytes = new Uint8Array(out.length);
+    const length = out.length;
+    const bytes = new Uint8Array(length);
     try {
       this.#fill(bytes);
       out.set(bytes);
     } finally {
-      for (let i = 0; i < bytes.length; i++) bytes[i] = 0;
+      for (let i = 0; i < length; i++) bytes[i] = 0;
     }
   }
 
@@ -351,7 +341,6 @@ export class BaseCrng {
       );
     } catch (error) {
       this.#seededUnder = 0;
-      this.#position = END;
       throw error;
     }
   }
@@ -360,96 +349,24 @@ export class BaseCrng {
   #produce(out: Uint8Array): void {
     if (out.length === 0) return;
     if (this.#unbuffered || out.length > LONGEST_BUFFERED) {
-      return this.#produceLarge(out);
-    }
-    if (out.length > END - this.#position) this.#refill();
-    this.#take(out);
-  }
-
-  /** Takes bytes from the buffer and erases them there, up to the next multiple of 4. */
-  #take(out: Uint8Array): void {
-    const from = this.#position;
-    const to = (from + out.length + 3) & ~3;
-    this.#position = to;
-    const buffer = this.#buffer;
-    if (out.length <= SHORT) {
-      for (let i = 0; i < out.length; i++) out[i] = buffer[from + i]!;
-      for (let i = from >> 2; i < to >> 2; i++) this.#words[i] = 0;
+      this.#stream.produceLarge(out, this.#nextNonce());
     } else {
-      out.set(buffer.subarray(from, from + out.length));
-      buffer.fill(0, from, to);
+      if (out.length > this.#stream.left) this.#refill();
+      this.#stream.take(out);
     }
   }
 
-  /** Sixteen blocks: the first half of the first replaces the key at once (fast key erasure). */
   #refill(): void {
-    for (let i = this.#position >> 2; i < END / 4; i++) this.#words[i] = 0;
-    this.#position = END;
-    this.#startBlocks();
-    try {
-      chacha20Blocks(this.#state, this.#words, BLOCKS_PER_REFILL);
-      this.#replaceKey(this.#words);
-    } finally {
-      for (let i = 0; i < 16; i++) this.#state[i] = 0;
-    }
-    this.#position = CHACHA_KEY_SIZE;
+    this.#stream.eraseBuffer();
+    this.#stream.refill(this.#nextNonce());
   }
 
-  /**
-   * A draw past the buffer: block 0 goes to private memory, its first half replaces the key at once, its
-   * second half and the blocks after it are the output. Key bytes never touch the caller's memory.
-   */
-  #produceLarge(out: Uint8Array): void {
-    this.#startBlocks();
-    const scratch = this.#scratch;
-    try {
-      let done = 0;
-      for (let from = CHACHA_KEY_SIZE; done < out.length; from = 0) {
-        const wanted = Math.min(out.length - done, END - from);
-        const blocks = Math.ceil((from + wanted) / CHACHA_BLOCK_SIZE);
-        chacha20Blocks(this.#state, scratch, blocks);
-        if (done === 0) this.#replaceKey(scratch);
-        this.#copyScratch(from, wanted, out, done);
-        done += wanted;
-      }
-    } finally {
-      for (let i = 0; i < scratch.length; i++) scratch[i] = 0;
-      for (let i = 0; i < 16; i++) this.#state[i] = 0;
-    }
-  }
-
-  #copyScratch(from: number, count: number, out: Uint8Array, at: number): void {
-    if (count > SHORT) {
-      out.set(this.#scratchBytes.subarray(from, from + count), at);
-    } else {
-      for (let i = 0; i < count; i++) {
-        out[at + i] = this.#scratchBytes[from + i]!;
-      }
-    }
-  }
-
-  /** Looks at the timer, then sets the state for blocks under the present key, counter 0. */
-  #startBlocks(): void {
+  /** Before any blocks are made: reseeds if the timer says so, and fetches their nonce. */
+  #nextNonce(): Uint8Array {
     // Written so that a clock that answers NaN reseeds.
     if (!(this.#clock.now() < this.#nextReseed)) this.#reseed("timer");
-    const nonce = this.#nonce;
-    this.#entropy.nonce(nonce);
-    const state = this.#state;
-    for (let i = 0; i < KEY; i++) state[i] = CHACHA_CONSTANTS[i]!;
-    for (let i = KEY; i < COUNTER; i++) state[i] = this.#keyWords[i - KEY]!;
-    state[COUNTER] = 0;
-    for (let i = 0; i < 3; i++) {
-      state[NONCE + i] = nonce[4 * i]! | nonce[4 * i + 1]! << 8 |
-        nonce[4 * i + 2]! << 16 | nonce[4 * i + 3]! << 24;
-    }
-  }
-
-  /** Moves the first half of a first block to where the key is. */
-  #replaceKey(words: Int32Array): void {
-    for (let i = 0; i < CHACHA_KEY_SIZE / 4; i++) {
-      this.#keyWords[i] = words[i]!;
-      words[i] = 0;
-    }
+    this.#entropy.nonce(this.#nonce);
+    return this.#nonce;
   }
 
   /** An integer of up to 53 bits from ceil(bits / 8) bytes, little-endian, masked. */
@@ -512,13 +429,13 @@ export class BaseCrng {
       this.#requireOpen(); // a port may have closed it
 
       this.#seededUnder = 0;
-      this.#position = END;
-      wipe(this.#words);
       if (wantsSeed) {
         this.#keyed = false;
-        wipe(this.#key);
+        this.#stream.wipe();
+      } else {
+        this.#stream.eraseBuffer();
       }
-      this.#strategy.rekey(this.#key, this.#pool, {
+      this.#strategy.rekey(this.#stream.key, this.#pool, {
         id,
         extra,
         seed: wantsSeed ? seed : undefined,
@@ -542,11 +459,10 @@ export class BaseCrng {
       this.#seededUnder = generation; // never a later reading
     } catch (error) {
       this.#seededUnder = 0;
-      this.#position = END;
       throw error;
     } finally {
-      for (let i = 0; i < seed.length; i++) seed[i] = 0;
       this.#reseeding = false;
+      for (let i = 0; i < SEED_LENGTH; i++) seed[i] = 0;
     }
   }
 

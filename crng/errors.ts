@@ -52,6 +52,8 @@ export class ProtectionError extends Error {
   readonly code: ProtectionErrorCode;
 
   /**
+   * Makes the error.
+   *
    * @param code which condition it is
    * @param message what could not be done and why
    * @param options `cause`: the error behind this one
