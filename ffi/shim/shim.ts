@@ -1,0 +1,180 @@
+import { SHIM_ABI, SHIM_SYMBOLS } from "./symbols.ts";
+
+/** The functions of the shim, under their C names; see `symbols.ts` for the prototypes. */
+export interface ShimSymbols {
+  /** The ABI version. */
+  vmfork_abi(): number;
+  /** The count; 0 = it cannot answer. */
+  vmfork_generation(): number;
+  /** Writes the unique id: 16, 0 = there is none, or a negated errno. */
+  vmfork_unique_id(id: Uint8Array<ArrayBuffer>): number;
+  /** Writes the fresh input of a reseed, 104 bytes. */
+  vmfork_seed(seed: Uint8Array<ArrayBuffer>): number;
+  /** Writes 12 bytes of hardware randomness, or zeros without it. */
+  vmfork_nonce(nonce: Uint8Array<ArrayBuffer>): number;
+  /** Writes getrandom(12) XOR hardware(12). */
+  vmfork_hedged_nonce(nonce: Uint8Array<ArrayBuffer>): number;
+  /** {@linkcode HARDWARE_DRAW} and {@linkcode HARDWARE_SEED} bits. */
+  vmfork_hardware(): number;
+  /** `STATUS_*` bits and the confirmation. */
+  vmfork_status(): number;
+  /** Reads an ACPI table; its length. */
+  vmfork_read_table(
+    name: Uint8Array<ArrayBuffer>,
+    into: Uint8Array<ArrayBuffer>,
+    capacity: number,
+  ): number;
+  /** Opens `/dev/mem` read-only. */
+  vmfork_open_memory(): number;
+  /** Takes over an inherited descriptor of `/dev/mem`. */
+  vmfork_adopt_memory(descriptor: number): number;
+  /** Reads 1, 2, 4 or 8 bytes of physical memory that is not RAM. */
+  vmfork_read_physical(
+    address: bigint,
+    width: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): number;
+  /** Confirms and maps the generation page; the confirmation. */
+  vmfork_map(address: bigint, hid: Uint8Array<ArrayBuffer>): number;
+  /** Ends discovery for the life of the process. */
+  vmfork_seal(): number;
+  /** Begins a wait; its handle. */
+  vmfork_wait_open(): number;
+  /** Waits until the count differs from `known`: 1, 0 after the timeout, -ECANCELED when woken. */
+  vmfork_wait(
+    handle: number,
+    known: number,
+    intervalMs: number,
+    timeoutMs: number,
+  ): Promise<number>;
+  /** Wakes one wait. */
+  vmfork_wake(handle: number): number;
+  /** Wakes all waits. */
+  vmfork_close(): number;
+}
+
+// vmfork.c: enum hardware.
+/** RDRAND (x86-64) or RNDR (arm64) is there and passed its test. */
+export const HARDWARE_DRAW = 1;
+/** RDSEED (x86-64) or RNDRRS (arm64) is there and passed its test. */
+export const HARDWARE_SEED = 2;
+
+// vmfork.c: enum status.
+/** Discovery is over for this process. */
+export const STATUS_SEALED = 1;
+/** A generation page is mapped. */
+export const STATUS_MAPPED = 2;
+/** It was mapped through a descriptor that the process inherited. */
+export const STATUS_INHERITED = 4;
+/** Where the confirmation stands in the status. */
+export const STATUS_CONFIRMATION_SHIFT = 8;
+
+/** How the address of the generation page was confirmed; index = vmfork.c's enum confirmation. */
+export const CONFIRMATIONS = [undefined, "driver", "iomem", "parent"] as const;
+
+/** The errno values that the shim's calls return, by number (Linux, the same on x86-64 and arm64). */
+const ERRNO_NAMES: Readonly<Record<number, string>> = {
+  1: "EPERM",
+  2: "ENOENT",
+  5: "EIO",
+  6: "ENXIO",
+  9: "EBADF",
+  11: "EAGAIN",
+  12: "ENOMEM",
+  13: "EACCES",
+  14: "EFAULT",
+  16: "EBUSY",
+  19: "ENODEV",
+  22: "EINVAL",
+  23: "ENFILE",
+  24: "EMFILE",
+  27: "EFBIG",
+  38: "ENOSYS",
+  61: "ENODATA",
+  99: "EADDRNOTAVAIL",
+  122: "EDQUOT",
+  125: "ECANCELED",
+};
+
+/**
+ * A call of the C shim failed, or the shim could not be loaded.
+ *
+ * @example
+ * ```ts
+ * import { ShimError } from "@vmfork/crng/ffi";
+ *
+ * const error = new ShimError("vmfork_open_memory", 2);
+ * if (error.errno !== "ENOENT") throw new Error("unreachable");
+ * ```
+ */
+export class ShimError extends Error {
+  /** `"ShimError"`. */
+  override readonly name = "ShimError";
+  /** Always `"shim-failed"`. */
+  readonly code = "shim-failed";
+  /** What was tried: a function of the shim, or `"load"`. */
+  readonly operation: string;
+  /** The name of the errno, for example `"ENOENT"`; undefined where there was none. */
+  readonly errno: string | undefined;
+
+  /**
+   * Makes the error for a result of the shim.
+   *
+   * @param operation what was tried
+   * @param errno the errno as a positive number, or a message where there was none
+   * @param options `cause`: the error behind this one
+   */
+  constructor(
+    operation: string,
+    errno: number | string,
+    options?: ErrorOptions,
+  ) {
+    const name = typeof errno === "number"
+      ? ERRNO_NAMES[errno] ?? `errno ${errno}`
+      : undefined;
+    super(`Cannot complete "${operation}": ${name ?? errno}`, options);
+    this.operation = operation;
+    this.errno = name;
+  }
+}
+
+/**
+ * Passes on a result of the shim that is not negative.
+ *
+ * @throws {ShimError} If it is a negated errno
+ */
+export function check(operation: keyof ShimSymbols, result: number): number {
+  if (result < 0) throw new ShimError(operation, -result);
+  return result;
+}
+
+/** A C string for the shim. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** The shim in this realm: its functions, and how it was loaded. */
+export interface Shim {
+  /** The functions. */
+  readonly symbols: ShimSymbols;
+  /** Where it was loaded from: a path, or `"memfd"` for the copy that is embedded in the package. */
+  readonly origin: string;
+  /** Whether this machine's CPU maps the generation page as ordinary cached memory. */
+  readonly cachedPages: boolean;
+  /** Gives the library back. Waits must have ended. */
+  close(): void;
+}
+
+/**
+ * @throws {ShimError} If the library speaks another ABI
+ */
+export function requireAbi(symbols: ShimSymbols): void {
+  const abi = symbols.vmfork_abi();
+  if (abi === SHIM_ABI) return;
+  throw new ShimError(
+    "load",
+    `it has ABI ${abi} and this version of the package needs ${SHIM_ABI}`,
+  );
+}
+
+export { SHIM_SYMBOLS };

@@ -1,0 +1,116 @@
+/* What the tests of the shim share: its prototypes, the controls of the fake system, and a runner. */
+
+#ifndef VMFORK_HARNESS_H
+#define VMFORK_HARNESS_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The shim's symbols, as in ffi/shim/symbols.ts */
+
+uint32_t vmfork_abi(void);
+uint32_t vmfork_generation(void);
+int32_t vmfork_unique_id(uint8_t *id);
+int32_t vmfork_seed(uint8_t *seed);
+int32_t vmfork_nonce(uint8_t *nonce);
+int32_t vmfork_hedged_nonce(uint8_t *nonce);
+uint32_t vmfork_hardware(void);
+uint32_t vmfork_status(void);
+int32_t vmfork_read_table(const char *name, uint8_t *into, uint32_t capacity);
+int32_t vmfork_open_memory(void);
+int32_t vmfork_adopt_memory(int32_t fd);
+int32_t vmfork_read_physical(uint64_t address, uint32_t width, uint8_t *into);
+int32_t vmfork_map(uint64_t address, const char *hid);
+int32_t vmfork_seal(void);
+int32_t vmfork_wait_open(void);
+int32_t vmfork_wait(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms);
+int32_t vmfork_wake(int32_t handle);
+int32_t vmfork_close(void);
+
+enum { DRAW = 1, SEED = 2, SEALED = 1, MAPPED = 2, INHERITED = 4, BY_DRIVER = 1, BY_IOMEM = 2, BY_PARENT = 3 };
+
+/* Of shim_under_test.c */
+
+void test_set_count(uint32_t value);
+void test_set_sequences(uint32_t sequence);
+void test_hold_lock(bool held);
+int test_get_bell(int32_t handle);
+
+/* The fake system */
+
+enum call {
+	CALL_OPENAT, CALL_READ, CALL_WRITE, CALL_CLOSE, CALL_MMAP, CALL_MUNMAP, CALL_STATX, CALL_GETRANDOM,
+	CALL_EVENTFD2, CALL_PPOLL, CALL_FCNTL, CALL_FACCESSAT, CALL_CLOCK_GETTIME, CALLS
+};
+
+struct fake {
+	char root[64];
+	/* A call that matches `fail_path`, if set, fails at its `fail_at`th time (from 1) `fail_times` times. */
+	struct {
+		int at, times, error, seen;
+		const char *path;
+	} faults[CALLS];
+	int made[CALLS];
+	size_t most; /* a read or getrandom gives at most so much; 0: no limit */
+	bool dry; /* getrandom gives 0 */
+	unsigned int device_major, device_minor;
+	bool is_device; /* regular files pass for character devices */
+	int flags; /* added to what F_GETFL tells */
+	int revents; /* what ppoll reports */
+	bool slow; /* openat takes its time, so that threads overlap */
+	bool endless; /* ppoll has no timeout: only a bell ends it */
+	uint64_t longest_poll; /* the longest timeout of ppoll, in ns */
+	uint64_t mapped_offset;
+	size_t mapped_size;
+	int mapped_protection, mapped_flags, opened_flags, random_flags, eventfd_flags;
+	char opened[64][96];
+	int opens;
+	uint32_t hardware;
+	int gather; /* so many threads look for hardware before any of them goes on */
+	int gathered;
+	/* Words that the CPU gives; beyond them a counter goes on. NO_WORD: nothing this time. */
+	const uint64_t *draws, *seeds;
+	size_t draw_count, seed_count, draws_made, seeds_made;
+};
+
+#define NO_WORD 0xdeadull
+
+extern struct fake fake;
+
+void fail_call(enum call call, int at, int times, int error);
+void fail_path(enum call call, const char *path, int error);
+void write_root(const char *path, const void *bytes, size_t size);
+void write_text(const char *path, const char *text);
+void write_memory(uint64_t address, const void *bytes, size_t size);
+int open_root(const char *path, int flags);
+int count_descriptors(void);
+uint64_t now_ms(void);
+
+/* The runner: each test in a process of its own, since the shim seals itself for life. */
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+#define TEST(function) { #function, function }
+
+int run_tests(const struct test *tests, size_t count);
+void check_failed(const char *file, int line, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
+
+#define check(condition) \
+	do { \
+		if (!(condition)) \
+			check_failed(__FILE__, __LINE__, "%s", #condition); \
+	} while (0)
+
+#define check_equal(actual, expected) \
+	do { \
+		long long actual_ = (long long)(actual), expected_ = (long long)(expected); \
+		if (actual_ != expected_) \
+			check_failed(__FILE__, __LINE__, "%s is %lld, not %lld", #actual, actual_, expected_); \
+	} while (0)
+
+#endif
