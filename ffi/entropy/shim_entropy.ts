@@ -1,0 +1,35 @@
+import type { EntropySource } from "../../crng/ports.ts";
+import { ProtectionError } from "../../crng/errors.ts";
+import { ShimError, type ShimSymbols } from "../shim/shim.ts";
+
+/**
+ * The kernel's and the CPU's randomness through the shim.
+ *
+ * @param symbols the shim
+ * @param hedged whether every nonce takes fresh kernel randomness too: for the levels below `memory`,
+ * where the nonce is what parts two clones
+ */
+export function shimEntropy(
+  symbols: ShimSymbols,
+  hedged: boolean,
+): EntropySource {
+  const nonce = hedged ? "vmfork_hedged_nonce" : "vmfork_nonce";
+  return {
+    fill: (seed) => fetch(symbols, "vmfork_seed", seed),
+    nonce: (into) => fetch(symbols, nonce, into),
+  };
+}
+
+function fetch(
+  symbols: ShimSymbols,
+  operation: "vmfork_seed" | "vmfork_nonce" | "vmfork_hedged_nonce",
+  into: Uint8Array,
+): void {
+  const result = symbols[operation](into as Uint8Array<ArrayBuffer>);
+  if (result >= 0) return;
+  throw new ProtectionError(
+    "entropy-failed",
+    "Cannot draw as the kernel or the CPU gave no random bytes",
+    { cause: new ShimError(operation, -result) },
+  );
+}

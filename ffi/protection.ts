@@ -1,0 +1,77 @@
+/**
+ * How well draws are protected from a VM fork, from best to none:
+ *
+ * | level | needs | promise |
+ * |---|---|---|
+ * | `memory` | a generation page that the hypervisor writes before the first instruction after resume, confirmed, and an id or tested hardware randomness | a draw that starts after resume holds only bytes made after it |
+ * | `hedged` | the shim and tested hardware randomness | every draw takes fresh kernel and CPU randomness: clones part if either differs |
+ * | `kernel` | the shim, or `/dev/urandom` | clones part once the kernel has reseeded: milliseconds with its vmgenid driver, minutes without |
+ * | `none` | nothing | draws throw |
+ */
+export type ProtectionLevel = "memory" | "hedged" | "kernel" | "none";
+
+/** The levels from worst to best. */
+export const PROTECTION_LEVELS: readonly ProtectionLevel[] = [
+  "none",
+  "kernel",
+  "hedged",
+  "memory",
+];
+
+/** Whether `level` is at least `wanted`. */
+export function reaches(
+  level: ProtectionLevel,
+  wanted: ProtectionLevel,
+): boolean {
+  return PROTECTION_LEVELS.indexOf(level) >= PROTECTION_LEVELS.indexOf(wanted);
+}
+
+/** Why a level was not reached, and what would reach it. */
+export interface NotReached {
+  /** The level. */
+  readonly level: ProtectionLevel;
+  /** What stood in the way. */
+  readonly reason: string;
+  /** What would have to be granted or changed. */
+  readonly remedy: string;
+}
+
+/** The device in the machine's ACPI tables that shows forks. */
+export interface ProtectionDevice {
+  /** Its path in the ACPI namespace, for example `\_SB.VGEN`. */
+  readonly path: string;
+  /** Its hardware id, which tells hypervisors apart. */
+  readonly hid: string;
+  /** The physical address of the unique id, in hexadecimal. */
+  readonly address: string;
+  /** The ACPI method that notifies it, where there is one. */
+  readonly notifiedBy: string | undefined;
+}
+
+/**
+ * How the page's address was confirmed:
+ *
+ * - `driver`: the kernel's own vmgenid driver has mapped the same page (`/proc/vmallocinfo`)
+ * - `iomem`: no driver is bound, and the page is not System RAM (`/proc/iomem`)
+ * - `parent`: a privileged parent gave descriptor and address, and this process may not look
+ * - `caller`: the program gave a source of its own
+ */
+export type Confirmation = "driver" | "iomem" | "parent" | "caller";
+
+/** What `protection()` reports: the level, how it came about, and why it is not higher. */
+export interface Protection {
+  /** The level of every draw. It is chosen once; a later loss makes draws throw. */
+  readonly level: ProtectionLevel;
+  /** The name of the generation source, `"none"` without one. */
+  readonly source: string;
+  /** How the source's page was confirmed; undefined below `memory`. */
+  readonly confirmedBy: Confirmation | undefined;
+  /** The device, as far as it was found. */
+  readonly device: ProtectionDevice | undefined;
+  /** The CPU's own randomness that is there and passed its test. */
+  readonly hardware: readonly ("draw" | "seed")[];
+  /** Where the shim was loaded from: a path, `"memfd"`, or undefined without it. */
+  readonly shim: string | undefined;
+  /** Every higher level, the nearest last. */
+  readonly notReached: readonly NotReached[];
+}

@@ -1,0 +1,56 @@
+import type { GenerationSource } from "../../crng/ports.ts";
+import { ProtectionError } from "../../crng/errors.ts";
+import { check, type Shim, ShimError } from "../shim/shim.ts";
+
+/** How often a wait looks at the page, in milliseconds. */
+const WAIT_INTERVAL_MS = 20;
+const NO_TIMEOUT = -1;
+
+/** A source whose count the shim keeps: the whole process shares it. */
+export class ShimSource implements GenerationSource {
+  readonly name: string;
+  readonly timely: boolean;
+  /** The shim's own function: nothing stands between a draw and the page. */
+  readonly generation: () => number;
+  readonly #shim: Shim;
+
+  constructor(name: string, timely: boolean, shim: Shim) {
+    this.name = name;
+    this.timely = timely;
+    this.generation = shim.symbols.vmfork_generation;
+    this.#shim = shim;
+  }
+
+  uniqueId(into: Uint8Array): number {
+    const result = this.#shim.symbols.vmfork_unique_id(
+      into as Uint8Array<ArrayBuffer>,
+    );
+    if (result >= 0) return result;
+    throw new ProtectionError(
+      "generation-unreadable",
+      `Cannot draw as the unique id of "${this.name}" cannot be read`,
+      { cause: new ShimError("vmfork_unique_id", -result) },
+    );
+  }
+
+  async changed(known: number, signal: AbortSignal): Promise<number> {
+    for (;;) {
+      signal.throwIfAborted();
+      const count = this.generation();
+      if (count !== known) return count;
+      await this.#wait(known, signal);
+    }
+  }
+
+  async #wait(known: number, signal: AbortSignal): Promise<void> {
+    const { symbols } = this.#shim;
+    const handle = check("vmfork_wait_open", symbols.vmfork_wait_open());
+    const wake = (): void => void symbols.vmfork_wake(handle);
+    signal.addEventListener("abort", wake);
+    try {
+      await symbols.vmfork_wait(handle, known, WAIT_INTERVAL_MS, NO_TIMEOUT);
+    } finally {
+      signal.removeEventListener("abort", wake);
+    }
+  }
+}

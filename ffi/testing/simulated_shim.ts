@@ -1,0 +1,207 @@
+import {
+  HARDWARE_DRAW,
+  HARDWARE_SEED,
+  type Shim,
+  type ShimSymbols,
+  STATUS_CONFIRMATION_SHIFT,
+  STATUS_MAPPED,
+  STATUS_SEALED,
+} from "../shim/shim.ts";
+import { SHIM_ABI } from "../shim/symbols.ts";
+import type { Obstruction, SimulatedMachine } from "./simulated_machine.ts";
+
+// Linux, <asm-generic/errno-base.h> and <asm-generic/errno.h>.
+const EPERM = 1;
+const ENOENT = 2;
+const ENXIO = 6;
+const EBADF = 9;
+const EACCES = 13;
+const EMFILE = 24;
+const ENODATA = 61;
+const EADDRNOTAVAIL = 99;
+const ECANCELED = 125;
+
+/** vmfork.c, enum confirmation: by the kernel's driver. */
+const CONFIRMED_BY_DRIVER = 1;
+const KERNEL = 32;
+const MAX_WAITS = 32;
+
+const OPEN_ERRNO: Partial<Record<Obstruction, number>> = {
+  "no-dev-mem": ENOENT,
+  "dev-mem-denied": EPERM,
+};
+const MAP_ERRNO: Partial<Record<Obstruction, number>> = {
+  "page-denied": EPERM,
+  "system-ram": EADDRNOTAVAIL,
+  "other-page": ENXIO,
+  "zero-id": ENODATA,
+};
+
+/** The shim's behaviour in TypeScript, on a simulated machine. */
+export function simulatedShim(machine: SimulatedMachine): Shim {
+  return {
+    symbols: new SimulatedSymbols(machine).bound(),
+    origin: "simulated",
+    cachedPages: true,
+    close() {},
+  };
+}
+
+class SimulatedSymbols {
+  readonly #machine: SimulatedMachine;
+  readonly #waits = new Map<number, (result: number) => void>();
+  #nextWait = 0;
+  #last = "";
+  #count = 1;
+  #sealed = false;
+  #mapped = false;
+  #opened = false;
+
+  constructor(machine: SimulatedMachine) {
+    this.#machine = machine;
+  }
+
+  bound(): ShimSymbols {
+    return {
+      vmfork_abi: () => SHIM_ABI,
+      vmfork_generation: () => this.#generation(),
+      vmfork_unique_id: (id) => this.#uniqueId(id),
+      vmfork_seed: (seed) => this.#seed(seed),
+      vmfork_nonce: (nonce) => {
+        this.#machine.step();
+        this.#machine.hardwareRandom(nonce);
+        return this.#machine.hardware ? nonce.length : 0;
+      },
+      vmfork_hedged_nonce: (nonce) => {
+        this.#machine.step();
+        this.#xored(nonce);
+        return nonce.length;
+      },
+      vmfork_hardware: () =>
+        this.#machine.hardware ? HARDWARE_DRAW | HARDWARE_SEED : 0,
+      vmfork_status: () =>
+        (this.#sealed ? STATUS_SEALED : 0) |
+        (this.#mapped
+          ? STATUS_MAPPED | CONFIRMED_BY_DRIVER << STATUS_CONFIRMATION_SHIFT
+          : 0),
+      vmfork_read_table: (name, into) => this.#readTable(name, into),
+      vmfork_open_memory: () => this.#open(),
+      vmfork_adopt_memory: () => this.#open(),
+      vmfork_read_physical: () => -EADDRNOTAVAIL,
+      vmfork_map: () => this.#map(),
+      vmfork_seal: () => {
+        this.#sealed = true;
+        return 0;
+      },
+      vmfork_wait_open: () =>
+        this.#waits.size < MAX_WAITS ? this.#nextWait++ : -EMFILE,
+      vmfork_wait: (handle, known, interval, timeout) =>
+        this.#wait(handle, known, interval, timeout),
+      vmfork_wake: (handle) => this.#wake(handle),
+      vmfork_close: () => {
+        for (const handle of [...this.#waits.keys()]) this.#wake(handle);
+        return 0;
+      },
+    };
+  }
+
+  #generation(): number {
+    this.#machine.step();
+    return this.#look();
+  }
+
+  #look(): number {
+    if (!this.#mapped) return this.#count;
+    const id = this.#machine.uniqueId().join();
+    if (id !== this.#last) {
+      this.#count++;
+      this.#last = id;
+    }
+    return this.#count;
+  }
+
+  #uniqueId(id: Uint8Array): number {
+    this.#machine.step();
+    if (!this.#mapped) return 0;
+    id.set(this.#machine.uniqueId());
+    return id.length;
+  }
+
+  #seed(seed: Uint8Array): number {
+    this.#machine.step();
+    seed.fill(0);
+    this.#machine.getrandom(seed.subarray(0, KERNEL));
+    this.#machine.hardwareRandom(seed.subarray(KERNEL, 2 * KERNEL));
+    // The cycle counter stays 0: clones may well resume at the same count.
+    this.#xored(seed.subarray(2 * KERNEL + 8));
+    return seed.length;
+  }
+
+  #xored(into: Uint8Array): void {
+    const hardware = new Uint8Array(into.length);
+    this.#machine.getrandom(into);
+    this.#machine.hardwareRandom(hardware);
+    for (let i = 0; i < into.length; i++) into[i] = into[i]! ^ hardware[i]!;
+  }
+
+  #readTable(name: Uint8Array, into: Uint8Array): number {
+    if (this.#sealed) return -EPERM;
+    if (this.#machine.obstruction === "not-root") return -EACCES;
+    if (new TextDecoder().decode(name) !== "DSDT\0") return -ENOENT;
+    const table = this.#machine.dsdt();
+    // Without the device: the header alone.
+    const length = this.#machine.obstruction === "no-device"
+      ? 36
+      : table.length;
+    if (length === 36) new DataView(table.buffer).setUint32(4, length, true);
+    into.set(table.subarray(0, length));
+    return length;
+  }
+
+  #open(): number {
+    if (this.#sealed) return -EPERM;
+    const errno = OPEN_ERRNO[this.#machine.obstruction!];
+    this.#opened = errno === undefined;
+    return -(errno ?? 0);
+  }
+
+  #map(): number {
+    if (this.#sealed) return -EPERM;
+    if (!this.#opened) return -EBADF;
+    this.#sealed = true;
+    const errno = MAP_ERRNO[this.#machine.obstruction!];
+    if (errno !== undefined) return -errno;
+    this.#mapped = true;
+    this.#last = this.#machine.uniqueId().join();
+    this.#count++;
+    return CONFIRMED_BY_DRIVER;
+  }
+
+  #wait(
+    handle: number,
+    known: number,
+    interval: number,
+    timeout: number,
+  ): Promise<number> {
+    return new Promise((resolve) => {
+      const started = performance.now();
+      const done = (result: number): void => {
+        clearInterval(timer);
+        this.#waits.delete(handle);
+        resolve(result);
+      };
+      const timer = setInterval(() => {
+        if (this.#look() !== known) done(1);
+        else if (timeout >= 0 && performance.now() - started > timeout) done(0);
+      }, interval);
+      this.#waits.set(handle, done);
+    });
+  }
+
+  #wake(handle: number): number {
+    const done = this.#waits.get(handle);
+    if (done === undefined) return -EBADF;
+    done(-ECANCELED);
+    return 0;
+  }
+}

@@ -1,0 +1,418 @@
+/**
+ * Random numbers that stay unique when a virtual machine is cloned, restored from a snapshot or rolled
+ * back.
+ *
+ * Nothing happens at import, and no permission is ever asked for. The first draw opens the machine at the
+ * best level that the granted flags allow; {@linkcode protection} says which and why. Where bytes of our
+ * own cannot be had, a draw throws a {@linkcode ProtectionError} that names what is missing; it never
+ * falls back to `crypto.getRandomValues()`.
+ *
+ * | feature | flag of `deno run` | without it |
+ * |---|---|---|
+ * | the shim, installed as FILE | `--allow-ffi=FILE --allow-read=FILE` | level `kernel` or none |
+ * | the shim from memory, nothing installed | `--allow-ffi` | level `kernel` or none |
+ * | `/dev/urandom` when there is no shim | `--allow-read=/dev/urandom` | none: draws throw |
+ *
+ * @example
+ * ```ts
+ * import { getRandom, protection, randomUUID } from "@vmfork/crng";
+ *
+ * console.log(protection().level);
+ * const key = getRandom(32);
+ * console.log(key.length, randomUUID());
+ * ```
+ *
+ * @module
+ */
+
+import { BaseCrng, type CrngPorts } from "./crng/base_crng.ts";
+import { ProtectionError } from "./crng/errors.ts";
+import type { EntropySource, GenerationSource } from "./crng/ports.ts";
+import {
+  injection,
+  inputPool,
+  requireId,
+  type ReseedStrategy,
+} from "./crng/strategy.ts";
+import type { Uuid } from "./crng/uuid.ts";
+import type { IntegerView } from "./crng/views.ts";
+import type { Machine } from "./ffi/machine.ts";
+import {
+  type Protection,
+  PROTECTION_LEVELS,
+  type ProtectionLevel,
+  reaches,
+} from "./ffi/protection.ts";
+import { type Lease, Realm } from "./ffi/realm.ts";
+import type { InheritedMemory } from "./ffi/sources/mod.ts";
+
+export {
+  ProtectionError,
+  type ProtectionErrorCode,
+  type Remedy,
+} from "./crng/errors.ts";
+export type { VmForkEvent, VmForkListener } from "./crng/listeners.ts";
+export type { EntropySource, GenerationSource } from "./crng/ports.ts";
+export type { Uuid } from "./crng/uuid.ts";
+export type { IntegerView } from "./crng/views.ts";
+export { AcpiError } from "./ffi/acpi/mod.ts";
+export type {
+  Confirmation,
+  NotReached,
+  Protection,
+  ProtectionDevice,
+  ProtectionLevel,
+} from "./ffi/protection.ts";
+export { ShimError } from "./ffi/shim/shim.ts";
+export type { InheritedMemory } from "./ffi/sources/mod.ts";
+
+/** The ways to reseed after a fork, by the names of the Linux discussion of 2022. */
+export type StrategyName = "input-pool" | "injection";
+
+/** What one generator does. */
+export interface CrngOptions {
+  /**
+   * How to take a new key after a fork. After `"injection"`, whoever knows the snapshot and the new id
+   * predicts the next second. @default {"input-pool"}
+   */
+  readonly strategy?: StrategyName;
+  /** Below this level draws throw. @default {"kernel"} */
+  readonly require?: Exclude<ProtectionLevel, "none">;
+}
+
+/** What {@linkcode configure} sets for the realm. */
+export interface ConfigureOptions extends CrngOptions {
+  /**
+   * The path of the shim that `./install` has written. @default {`VMFORK_SHIM` if env is granted, then
+   * `/usr/local/lib/vmfork` and `/usr/lib/vmfork`}
+   */
+  readonly shim?: string;
+  /**
+   * A generation source that the program vouches for, or a descriptor of `/dev/mem` that a privileged
+   * parent has passed on. @default {what this machine has}
+   */
+  readonly source?: GenerationSource | InheritedMemory;
+  /** Entropy in place of the kernel's: for tests on a simulated machine. @default {the machine's} */
+  readonly entropy?: EntropySource;
+}
+
+const STRATEGIES: Readonly<Record<StrategyName, ReseedStrategy>> = {
+  "input-pool": inputPool,
+  "injection": injection,
+};
+
+const realm = new Realm();
+let defaults: CrngOptions = {};
+let standard: Crng | undefined;
+
+/**
+ * A generator of one's own, on this realm's machine. Each Worker is a realm and has its own.
+ *
+ * @example
+ * ```ts
+ * import { Crng } from "@vmfork/crng";
+ *
+ * using crng = new Crng({ strategy: "injection" });
+ * console.log(crng.protection.level, crng.randomInt(1, 7));
+ * ```
+ */
+export class Crng extends BaseCrng {
+  /** The level of this generator's draws, and why it is not higher. */
+  readonly protection: Protection;
+  readonly #release: () => void;
+
+  /**
+   * Opens the machine if it is not open yet; the first draw seeds.
+   *
+   * @param options what differs from what {@linkcode configure} has set
+   * @throws {TypeError} If an option is unknown, or the strategy needs an id and there is none
+   * @throws {ProtectionError} If the level is lower than required
+   */
+  constructor(options: CrngOptions = {}) {
+    const { machine, ports, release } = leaseFor(options);
+    super(ports);
+    this.protection = machine.protection;
+    this.#release = release;
+  }
+
+  /** Wipes all state and gives the machine back. Draws throw from now on; a second call does nothing. */
+  override close(): void {
+    super.close();
+    if (standard === this) standard = undefined;
+    this.#release();
+  }
+}
+
+/**
+ * This realm's default generator, which the functions of this module draw from. Closing it gives
+ * everything back, for tests with resource sanitizers; the next draw opens a new one.
+ *
+ * @returns the generator, opened if it is not open yet
+ * @throws {ProtectionError} If bytes of our own cannot be had
+ * @example
+ * ```ts
+ * import { defaultCrng, getRandom } from "@vmfork/crng";
+ *
+ * using _closed = defaultCrng();
+ * console.log(getRandom(32).length);
+ * ```
+ */
+export function defaultCrng(): Crng {
+  return standard ??= new Crng();
+}
+
+/**
+ * Draws bytes that no other clone of this machine draws.
+ *
+ * @param length how many, from 0 to 2^31 - 1
+ * @returns a new array of that many bytes
+ * @throws {RangeError} If `length` is not an integer in that range
+ * @throws {ProtectionError} If bytes of our own cannot be had; nothing weaker is returned
+ * @example
+ * ```ts
+ * import { getRandom } from "@vmfork/crng";
+ *
+ * const nonce = getRandom(24);
+ * ```
+ */
+export function getRandom(length: number): Uint8Array<ArrayBuffer> {
+  return (standard ?? defaultCrng()).getRandom(length);
+}
+
+/**
+ * Fills an integer array: Web Crypto's contract, without its limit of 65,536 bytes.
+ *
+ * @param view the integer array to fill
+ * @returns the same array
+ * @throws {TypeError} If it is not an integer array
+ * @throws {ProtectionError} If bytes of our own cannot be had; the view is then wiped
+ * @example
+ * ```ts
+ * import { getRandomValues } from "@vmfork/crng";
+ *
+ * const [word] = getRandomValues(new Uint32Array(1));
+ * ```
+ */
+export function getRandomValues<T extends IntegerView>(view: T): T {
+  return (standard ?? defaultCrng()).getRandomValues(view);
+}
+
+/**
+ * Draws a version 4 UUID (RFC 9562 section 5.4).
+ *
+ * @returns its text, in lower case
+ * @throws {ProtectionError} If bytes of our own cannot be had
+ * @example
+ * ```ts
+ * import { randomUUID } from "@vmfork/crng";
+ *
+ * const id = randomUUID();
+ * ```
+ */
+export function randomUUID(): Uuid {
+  return (standard ?? defaultCrng()).randomUUID();
+}
+
+/**
+ * Draws an integer from `min` up to but not including `max`, each equally likely.
+ *
+ * @param min the smallest result, a safe integer
+ * @param max one more than the largest result, at most `min + 2^53`
+ * @returns the integer
+ * @throws {TypeError} If they are not integers in the safe range
+ * @throws {RangeError} If the range is empty or larger than 2^53
+ * @throws {ProtectionError} If bytes of our own cannot be had
+ * @example
+ * ```ts
+ * import { randomInt } from "@vmfork/crng";
+ *
+ * const die = randomInt(1, 7);
+ * ```
+ */
+export function randomInt(min: number, max: number): number {
+  return (standard ?? defaultCrng()).randomInt(min, max);
+}
+
+/**
+ * Draws an integer from 0 to 2^32 - 1.
+ *
+ * @returns the integer
+ * @throws {ProtectionError} If bytes of our own cannot be had
+ * @example
+ * ```ts
+ * import { randomUint32 } from "@vmfork/crng";
+ *
+ * const word = randomUint32();
+ * ```
+ */
+export function randomUint32(): number {
+  return (standard ?? defaultCrng()).randomUint32();
+}
+
+/**
+ * Says how well draws are protected and, for each higher level, why it is not reached and what would
+ * reach it. Opens the machine if it is not open yet; draws nothing.
+ *
+ * @returns the report; level `none` where draws would throw
+ * @throws {ProtectionError} If a shim or descriptor that was named cannot be used
+ * @example
+ * ```ts
+ * import { protection } from "@vmfork/crng";
+ *
+ * for (const { level, reason, remedy } of protection().notReached) {
+ *   console.log(`${level}: ${reason}; it takes ${remedy}`);
+ * }
+ * ```
+ */
+export function protection(): Protection {
+  try {
+    return defaultCrng().protection;
+  } catch (error) {
+    if (!(error instanceof ProtectionError)) throw error;
+  }
+  // Too low to draw from: the report says why.
+  const { machine, release } = realm.lease();
+  release();
+  return machine.protection;
+}
+
+/**
+ * Tells the default generator that the machine was forked: the manual door for platforms that call a hook
+ * after resume and have no generation page.
+ *
+ * @param extra bytes that only this clone has, if the platform gives any; they are not credited
+ * @throws {TypeError} If `extra` is no buffer or view
+ * @throws {ProtectionError} If fresh input cannot be had; draws then try again
+ * @example
+ * ```ts
+ * import { notifyFork } from "@vmfork/crng";
+ *
+ * function afterRestore(cloneName: string): void {
+ *   notifyFork(new TextEncoder().encode(cloneName));
+ * }
+ * afterRestore("clone-17");
+ * ```
+ */
+export function notifyFork(extra?: BufferSource): void {
+  defaultCrng().notifyFork(extra);
+}
+
+/**
+ * Sets what this realm's generators use. Opens the machine at once, so that a level that cannot be had
+ * shows here. After the first draw it wipes the state in use; the next draw reseeds.
+ *
+ * @param options what to use; what is left out goes back to its default
+ * @throws {TypeError} If an option is unknown, or the strategy needs an id and there is none
+ * @throws {ProtectionError} If the level is lower than required, or something named cannot be used
+ * @example
+ * ```ts
+ * import { configure, getRandom, ProtectionError } from "@vmfork/crng";
+ *
+ * try {
+ *   configure({ require: "memory" });
+ *   getRandom(32);
+ * } catch (error) {
+ *   if (!(error instanceof ProtectionError)) throw error;
+ *   console.log(error.remedy, error.message);
+ * }
+ * configure();
+ * ```
+ */
+export function configure(options: ConfigureOptions = {}): void {
+  checkOptions(options);
+  const { shim, source, entropy, ...rest } = options;
+  const replaced = standard;
+  realm.configure({ shim, source, entropy });
+  defaults = rest;
+  standard = undefined;
+  try {
+    defaultCrng();
+  } finally {
+    replaced?.close();
+  }
+}
+
+/** The realm's machine for one generator, given back if it does not suit. */
+function leaseFor(options: CrngOptions): Lease & { ports: CrngPorts } {
+  checkOptions(options);
+  const { strategy = "input-pool", require = "kernel" } = {
+    ...defaults,
+    ...options,
+  };
+  const lease = realm.lease();
+  try {
+    const ports = {
+      ...requireLevel(lease.machine, require),
+      strategy: STRATEGIES[strategy],
+    };
+    requireId(
+      ports.strategy,
+      ports.source.name,
+      ports.source.uniqueId(new Uint8Array(16)),
+    );
+    return { ...lease, ports };
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}
+
+/** Arguments are looked at before anything changes. */
+function checkOptions(options: ConfigureOptions): void {
+  const { strategy, require, shim, source, entropy } = options;
+  if (strategy !== undefined && !Object.hasOwn(STRATEGIES, strategy)) {
+    throw invalid("strategy", strategy);
+  }
+  if (
+    require !== undefined &&
+    (!PROTECTION_LEVELS.includes(require) || String(require) === "none")
+  ) throw invalid("require", require);
+  if (shim !== undefined && typeof shim !== "string") {
+    throw invalid("shim", shim);
+  }
+  if (source !== undefined && !isSourceOption(source)) {
+    throw invalid("source", source);
+  }
+  if (entropy !== undefined && typeof entropy?.fill !== "function") {
+    throw invalid("entropy", entropy);
+  }
+}
+
+function isSourceOption(source: GenerationSource | InheritedMemory): boolean {
+  if (typeof source !== "object" || source === null) return false;
+  if ("generation" in source) return typeof source.generation === "function";
+  return Number.isSafeInteger(source.descriptor) && source.descriptor >= 0 &&
+    typeof source.address === "bigint" && source.address > 0n;
+}
+
+function invalid(option: string, value: unknown): TypeError {
+  return new TypeError(
+    `Cannot use the option "${option}" as its value is not one of those it takes: current value is ${
+      typeof value === "string" ? `"${value}"` : typeof value
+    }`,
+  );
+}
+
+/**
+ * @throws {ProtectionError} If the machine does not reach the level; the message names what is missing
+ */
+function requireLevel(machine: Machine, wanted: ProtectionLevel): CrngPorts {
+  const { ports, protection } = machine;
+  if (ports !== undefined && reaches(protection.level, wanted)) return ports;
+  // Levels with the same obstacle are named together.
+  const missing = new Map<string, string[]>();
+  for (const { level, reason, remedy } of protection.notReached) {
+    if (!reaches(level, wanted)) continue;
+    const obstacle = `${reason}; it takes ${remedy}`;
+    missing.set(obstacle, [...missing.get(obstacle) ?? [], level]);
+  }
+  const list = [...missing].map(([obstacle, levels]) =>
+    `${levels.join(" and ")}: ${obstacle}`
+  );
+  throw new ProtectionError(
+    ports === undefined ? "permission-denied" : "level-unavailable",
+    `Cannot draw as the level is "${protection.level}" and "${wanted}" is required. ${
+      list.join(". ")
+    }`,
+  );
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { noSource } from "../../../ffi/sources/no_source.ts";
+import { SimulatedMachine } from "../../../ffi/testing/mod.ts";
+
+test("ShimSource.changed() resolves at once when the count already differs", async () => {
+  const { source } = new SimulatedMachine();
+  const count = source.generation();
+  assert.equal(
+    await source.changed(count - 1, AbortSignal.timeout(5000)),
+    count,
+  );
+});
+
+test("ShimSource.changed() resolves with the new count after a fork", async () => {
+  const machine = new SimulatedMachine();
+  const { source } = machine;
+  const count = source.generation();
+  const changed = source.changed(count, AbortSignal.timeout(5000));
+  machine.fork();
+  assert.equal(await changed, count + 1);
+});
+
+test("ShimSource.changed() rejects with the reason of its signal, before and during the wait", async () => {
+  const { source } = new SimulatedMachine();
+  const count = source.generation();
+  const reason = new Error("stopped");
+  await assert.rejects(
+    source.changed(count, AbortSignal.abort(reason)),
+    reason,
+  );
+  const controller = new AbortController();
+  const changed = source.changed(count, controller.signal);
+  controller.abort(reason);
+  await assert.rejects(changed, reason);
+});
+
+test("The source of a machine without one never changes", async () => {
+  const reason = new Error("stopped");
+  const controller = new AbortController();
+  const changed = noSource.changed(1, controller.signal);
+  controller.abort(reason);
+  await assert.rejects(changed, reason);
+  await assert.rejects(noSource.changed(1, AbortSignal.abort(reason)), reason);
+  assert.equal(noSource.generation(), 1);
+  assert.equal(noSource.uniqueId(new Uint8Array(16)), 0);
+});

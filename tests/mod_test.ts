@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  configure,
+  type ConfigureOptions,
+  Crng,
+  defaultCrng,
+  getRandom,
+  getRandomValues,
+  notifyFork,
+  protection,
+  ProtectionError,
+  randomInt,
+  randomUint32,
+  randomUUID,
+} from "../mod.ts";
+import { SimulatedMachine } from "../ffi/testing/mod.ts";
+
+function simulated(
+  machine: SimulatedMachine = new SimulatedMachine(),
+): ConfigureOptions {
+  return { source: machine.source, entropy: machine.entropy };
+}
+
+test("The public functions draw on the configured machine", () => {
+  configure(simulated());
+  assert.equal(protection().level, "memory");
+  assert.equal(protection().confirmedBy, "caller");
+  assert.equal(getRandom(33).length, 33);
+  const view = new Uint16Array(3);
+  assert.equal(getRandomValues(view), view);
+  assert.match(randomUUID(), /^[0-9a-f-]{36}$/);
+  assert.ok(randomInt(5, 6) === 5);
+  assert.ok(randomUint32() < 2 ** 32);
+  notifyFork(Uint8Array.of(1));
+  assert.equal(defaultCrng(), defaultCrng());
+});
+
+test("The public functions see a fork of the machine", () => {
+  const draws = [1, 2].map((clone) => {
+    const machine = new SimulatedMachine({ hardware: false });
+    configure(simulated(machine));
+    const before = randomUUID();
+    machine.fork(clone);
+    return { before, after: randomUUID() };
+  });
+  assert.equal(draws[0]!.before, draws[1]!.before);
+  assert.notEqual(draws[0]!.after, draws[1]!.after);
+});
+
+test("configure() wipes the generator in use and the next draw reseeds", () => {
+  const options = simulated(new SimulatedMachine());
+  configure(options);
+  const before = defaultCrng();
+  before.getRandom(8);
+  configure({ ...options, strategy: "injection" });
+  assert.notEqual(defaultCrng(), before);
+  assert.throws(() => before.getRandom(8), ProtectionError);
+  assert.equal(getRandom(8).length, 8);
+});
+
+test("configure() refuses options that it does not know, and changes nothing", () => {
+  configure(simulated());
+  const before = defaultCrng();
+  const wrong: unknown[] = [
+    { strategy: "pool" },
+    { strategy: "toString" },
+    { require: "none" },
+    { require: "best" },
+    { shim: 3 },
+    { source: null },
+    { source: {} },
+    { source: { descriptor: -1, address: 8n } },
+    { source: { descriptor: 3, address: 8 } },
+    { entropy: {} },
+  ];
+  for (const options of wrong) {
+    assert.throws(() => configure(options as ConfigureOptions), TypeError);
+    assert.equal(defaultCrng(), before);
+  }
+  assert.throws(() => new Crng({ strategy: "pool" as never }), TypeError);
+});
+
+test("configure() makes less than the required level an error, then and at each draw", () => {
+  const machine = new SimulatedMachine();
+  const late = { ...machine.source, timely: false };
+  const source = {
+    ...late,
+    name: "late",
+    generation: machine.source.generation,
+    uniqueId: () => 0,
+    changed: () => Promise.resolve(1),
+  };
+  const required = (error: unknown): boolean =>
+    error instanceof ProtectionError && error.remedy === "permit" &&
+    /"memory" is required/.test(error.message);
+  assert.throws(
+    () => configure({ source, entropy: machine.entropy, require: "memory" }),
+    required,
+  );
+  assert.throws(() => getRandom(4), required);
+  assert.equal(protection().level === "memory", false);
+  configure({ source, entropy: machine.entropy });
+  assert.equal(getRandom(4).length, 4);
+});
+
+test("configure() refuses injection where there is no id", () => {
+  const machine = new SimulatedMachine();
+  const source = {
+    name: "counter",
+    timely: true,
+    generation: () => 1,
+    uniqueId: () => 0,
+    changed: () => Promise.resolve(1),
+  };
+  assert.throws(
+    () =>
+      configure({ source, entropy: machine.entropy, strategy: "injection" }),
+    TypeError,
+  );
+});
+
+test("defaultCrng() can be closed, and the next draw opens another", () => {
+  configure(simulated());
+  {
+    using crng = defaultCrng();
+    crng.getRandom(4);
+  }
+  assert.equal(getRandom(4).length, 4);
+  const crng = defaultCrng();
+  crng.close();
+  crng.close();
+  assert.throws(() => crng.getRandom(4), ProtectionError);
+  assert.notEqual(defaultCrng(), crng);
+});
+
+test("Crng is a generator of its own on the same machine", () => {
+  configure(simulated());
+  using crng = new Crng({ strategy: "injection", require: "memory" });
+  assert.equal(crng.protection.level, "memory");
+  assert.notEqual(crng.randomUUID(), randomUUID());
+  defaultCrng().close();
+  assert.equal(crng.getRandom(3).length, 3);
+});

@@ -1,0 +1,8 @@
+// Imports every entry point and does nothing else.
+import "../../mod.ts";
+import "../../crng/mod.ts";
+import "../../ffi/mod.ts";
+import "../../ffi/testing/mod.ts";
+import "../../ffi/install.ts";
+
+console.log("imported");

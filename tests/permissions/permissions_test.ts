@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { install } from "../../ffi/install.ts";
+import { flagsFor } from "../../ffi/mod.ts";
+import { shimFile } from "../../ffi/shim/load.ts";
+import { runDeno } from "./run_deno.ts";
+
+// Each test runs a program in a process of its own, with exactly the flags it names. The shim is real; what
+// level it reaches depends on the machine, so that the tests ask for at least `kernel`.
+
+/** Runs a test with the shim installed in a folder of its own. */
+async function withShim(body: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "vmfork-" });
+  try {
+    await body(install(folder));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const LEVELS = ["kernel", "hedged", "memory"];
+
+test("Importing every entry point uses no permission", async () => {
+  const { stdout, used } = await runDeno("import_program.ts", []);
+  assert.equal(stdout, "imported\n");
+  assert.deepEqual(used, []);
+});
+
+test("A program with the two scoped flags draws, and uses nothing but that one file", async () => {
+  await withShim(async (path) => {
+    const { stdout, used } = await runDeno(
+      "report_program.ts",
+      flagsFor(path).split(" "),
+      [path],
+    );
+    const { level, shim, drawn } = JSON.parse(stdout);
+    assert.ok(LEVELS.includes(level));
+    assert.equal(shim, path);
+    assert.equal(drawn, 32);
+    assert.deepEqual([...new Set(used)].sort(), [
+      `ffi ${path}`,
+      `read ${path}`,
+    ]);
+  });
+});
+
+test("A program names its shim by the variable, if env is granted", async () => {
+  await withShim(async (path) => {
+    const { stdout } = await runDeno(
+      "report_program.ts",
+      [...flagsFor(path).split(" "), "--allow-env=VMFORK_SHIM"],
+      [],
+      { VMFORK_SHIM: path },
+    );
+    assert.equal(JSON.parse(stdout).shim, path);
+  });
+});
+
+test("A program that revokes its permissions after the first draw goes on", async () => {
+  await withShim(async (path) => {
+    const { stdout, stderr } = await runDeno(
+      "revoke_program.ts",
+      flagsFor(path).split(" "),
+      [path],
+    );
+    assert.deepEqual(JSON.parse(stdout || stderr), {
+      drawn: 5001,
+      state: "prompt",
+    });
+  });
+});
+
+test("A program without flags gets a ProtectionError that names them", async () => {
+  const { stdout, used } = await runDeno("report_program.ts", []);
+  const { error, level } = JSON.parse(stdout);
+  assert.equal(level, "none");
+  assert.equal(error.name, "ProtectionError");
+  assert.equal(error.code, "permission-denied");
+  assert.equal(error.remedy, "permit");
+  const file = `/usr/local/lib/vmfork/${shimFile()!.name}`;
+  for (
+    const flag of [
+      ...flagsFor(file).split(" "),
+      "--allow-ffi",
+      "--allow-read=/dev/urandom",
+    ]
+  ) {
+    assert.ok(error.message.includes(flag), flag);
+  }
+  assert.deepEqual(used, []);
+});
+
+test("A program with one of the two flags gets an error that names both", async () => {
+  await withShim(async (path) => {
+    for (const flag of flagsFor(path).split(" ")) {
+      const { stdout } = await runDeno("report_program.ts", [flag], [path]);
+      const { error } = JSON.parse(stdout);
+      assert.equal(error.code, "permission-denied");
+      assert.ok(error.message.includes(flagsFor(path)));
+    }
+  });
+});
+
+test("A program with unscoped FFI loads the shim from memory, and writes nothing", async () => {
+  const { stdout, used } = await runDeno("report_program.ts", ["--allow-ffi"]);
+  const { level, shim } = JSON.parse(stdout);
+  assert.equal(shim, "memfd");
+  assert.ok(LEVELS.includes(level));
+  assert.ok(used.every((use) => use.startsWith("ffi ")), used.join());
+});
+
+test("A program with /dev/urandom alone draws at kernel, from that file alone", async () => {
+  const { stdout, used } = await runDeno("report_program.ts", [
+    "--allow-read=/dev/urandom",
+  ]);
+  const { level, shim, drawn } = JSON.parse(stdout);
+  assert.deepEqual({ level, shim, drawn }, {
+    level: "kernel",
+    shim: undefined,
+    drawn: 32,
+  });
+  assert.deepEqual([...new Set(used)], ["read /dev/urandom"]);
+});
+
+test("A shim that was named and is missing, or is another file, is an error", async () => {
+  await withShim(async (path) => {
+    const other = `${path}.other`;
+    await Deno.writeTextFile(other, "not a library");
+    for (const wrong of [other, `${path}.missing`]) {
+      const { stdout } = await runDeno(
+        "report_program.ts",
+        flagsFor(wrong).split(" "),
+        [wrong],
+      );
+      const { error } = JSON.parse(stdout);
+      assert.equal(error.name, "ProtectionError");
+      assert.ok(error.message.includes(wrong));
+    }
+  });
+});
+
+test("Workers each have a generator of their own, and may be ended while they draw", async () => {
+  const { stdout, stderr, code } = await runDeno("workers_program.ts", [
+    "--allow-ffi",
+    "--allow-read",
+  ]);
+  assert.equal(code, 0, stderr);
+  const { levels, different } = JSON.parse(stdout);
+  assert.equal(levels.length, 1);
+  assert.equal(different, 4);
+});
