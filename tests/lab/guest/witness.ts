@@ -1,0 +1,84 @@
+/**
+ * The lab's own eye on the unique id, in a guest that runs Deno as root: the
+ * page mapped through libc, at the address that QEMU's table holds.
+ *
+ * Independent of the library under test, so that it can bear witness about it.
+ */
+
+const PAGE = 4096;
+const PROT_READ = 1;
+const MAP_SHARED = 1;
+const O_RDONLY = 0;
+
+// QEMU puts the id here in its page: VMGENID_GUID_OFFSET in its source.
+const OFFSET = 40;
+
+const TABLES = "/sys/firmware/acpi/tables";
+const NAME = "\x08VGIA\x0c";
+
+/** A mapped unique id. */
+export interface Witness {
+  /** Physical address of its 16 bytes. */
+  readonly address: number;
+  /** How many different ids have been seen so far; one to begin with. */
+  count(): number;
+  /** The id as it stands. */
+  id(): Uint8Array;
+}
+
+/** Maps the page. */
+export function openWitness(): Witness {
+  const page = findPage();
+  const id = new BigUint64Array(mapPhysical(page), OFFSET, 2);
+
+  let [low, high] = id;
+  let seen = 1;
+  return {
+    address: page + OFFSET,
+    count: () => {
+      if (id[0] === low && id[1] === high) return seen;
+      [low, high] = id;
+      return ++seen;
+    },
+    id: () => new Uint8Array(id.slice().buffer),
+  };
+}
+
+/** The shortcut of QEMU's own tests: the dword named VGIA in its SSDT. */
+function findPage(): number {
+  for (const { name } of Deno.readDirSync(TABLES)) {
+    if (!name.startsWith("SSDT")) continue;
+    const table = Deno.readFileSync(`${TABLES}/${name}`);
+    const at = new TextDecoder("latin1").decode(table).indexOf(NAME);
+    if (at === -1) continue;
+    return new DataView(table.buffer).getUint32(at + NAME.length, true);
+  }
+  throw new Error("No table of QEMU's names a unique id");
+}
+
+function mapPhysical(address: number): ArrayBuffer {
+  const libc = Deno.dlopen("libc.so.6", {
+    // int open(const char *pathname, int flags)
+    open: { parameters: ["buffer", "i32"], result: "i32" },
+    // void *mmap(void *, size_t, int prot, int flags, int fd, off_t)
+    mmap: {
+      parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"],
+      result: "pointer",
+    },
+  });
+  const path = new TextEncoder().encode("/dev/mem\0");
+  const file = libc.symbols.open(path, O_RDONLY);
+  if (file < 0) throw new Error("Cannot open /dev/mem");
+  const at = libc.symbols.mmap(
+    null,
+    BigInt(PAGE),
+    PROT_READ,
+    MAP_SHARED,
+    file,
+    BigInt(address),
+  );
+  if (at === null || Deno.UnsafePointer.value(at) === 2n ** 64n - 1n) {
+    throw new Error(`Cannot map the page at 0x${address.toString(16)}`);
+  }
+  return Deno.UnsafePointerView.getArrayBuffer(at, PAGE);
+}

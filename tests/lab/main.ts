@@ -1,0 +1,144 @@
+/**
+ * The lab: real VM forks, measured.
+ *
+ *     deno run -A tests/lab/main.ts --list
+ */
+
+import { AssertionError } from "node:assert";
+import { parseArgs } from "node:util";
+import { cleanUp, isEnding, watchSignals } from "./room/cleanup.ts";
+import { MachineError, PrerequisiteError } from "./room/errors.ts";
+import { KEPT } from "./room/paths.ts";
+import { seconds } from "./room/progress.ts";
+import { Room } from "./room/room.ts";
+import { describe } from "./room/runtimes.ts";
+import { SCENARIOS } from "./scenarios/mod.ts";
+import type { Scenario, ScenarioOptions } from "./scenarios/scenario.ts";
+
+const USAGE = `Usage: deno run -A tests/lab/main.ts [options]
+
+  --list          Show the scenarios and end
+  --only NAME     Run one scenario (may be given again)
+  --quick         The small form of the scenarios, for CI
+  --clones N      Clones per snapshot
+  --points N      Snapshots of the sweep
+  --kernel FILE   Boot this kernel, with everything built in
+  --keep          Keep consoles, output and snapshots in .lab/kept`;
+
+const { values } = readArguments();
+
+if (values.help) {
+  console.log(USAGE);
+} else if (values.list) {
+  for (const { name, title, quick } of SCENARIOS) {
+    console.log(`${name.padEnd(12)} ${title}${quick ? " (quick)" : ""}`);
+  }
+} else {
+  watchSignals();
+  const code = await runAll();
+  await cleanUp();
+  Deno.exit(code);
+}
+
+async function runAll(): Promise<number> {
+  const chosen = choose();
+  const options: ScenarioOptions = {
+    quick: values.quick,
+    ...(values.clones && { clones: toCount("clones", values.clones) }),
+    ...(values.points && { points: toCount("points", values.points) }),
+  };
+  let passed = 0;
+  try {
+    const room = await Room.open({
+      keep: values.keep,
+      ...(values.kernel !== undefined && { kernel: values.kernel }),
+    });
+    console.log(describe(room.runtimes));
+    for (const scenario of chosen) {
+      if (await runOne(scenario, room, options)) passed++;
+    }
+    if (room.retries > 0) {
+      console.log(`Machines started again: ${room.retries}`);
+    }
+  } catch (error) {
+    if (!isEnding()) console.error(explain(error));
+    return 1;
+  }
+  if (values.keep) console.log(`\nKept in ${KEPT}`);
+  const failed = chosen.length - passed;
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function runOne(
+  scenario: Scenario,
+  room: Room,
+  options: ScenarioOptions,
+): Promise<boolean> {
+  console.log(`\n${scenario.name}: ${scenario.title}`);
+  const start = performance.now();
+  try {
+    const figures = await scenario.run(room, options);
+    for (const [name, figure] of Object.entries(figures)) {
+      console.log(`  ${name}: ${figure}`);
+    }
+    console.log(`  passed in ${seconds(performance.now() - start)}`);
+    return true;
+  } catch (error) {
+    if (error instanceof PrerequisiteError || isEnding()) throw error;
+    console.log(`  FAILED: ${explain(error)}`);
+    return false;
+  } finally {
+    await room.clear();
+  }
+}
+
+function choose(): Scenario[] {
+  const names = values.only;
+  const unknown = names.find((name) =>
+    !SCENARIOS.some((scenario) => scenario.name === name)
+  );
+  if (unknown !== undefined) fail(`No scenario "${unknown}": see --list`);
+  return SCENARIOS.filter(({ name, quick }) =>
+    names.length > 0 ? names.includes(name) : quick || !values.quick
+  );
+}
+
+/** What a person needs to know: a stack only where it is our own mistake. */
+function explain(error: unknown): string {
+  const known = error instanceof PrerequisiteError ||
+    error instanceof MachineError || error instanceof AssertionError;
+  if (!(error instanceof Error)) return String(error);
+  return known ? error.message : error.stack ?? error.message;
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      args: Deno.args,
+      options: {
+        help: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+        only: { type: "string", multiple: true, default: [] },
+        quick: { type: "boolean", default: false },
+        keep: { type: "boolean", default: false },
+        clones: { type: "string" },
+        points: { type: "string" },
+        kernel: { type: "string" },
+      },
+    });
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function toCount(name: string, text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  return fail(`--${name} must be a positive whole number: it is "${text}"`);
+}
+
+function fail(message: string): never {
+  console.error(`${message}\n\n${USAGE}`);
+  Deno.exit(2);
+}

@@ -1,0 +1,104 @@
+/** What a machine is made of, as QEMU's command line. */
+
+import type { Kernel } from "./kernels.ts";
+import type { Tools } from "./tools.ts";
+
+/** The machine around a guest. A clone may differ in `vmgenid` only. */
+export interface Hardware {
+  /** Chipset. @default {"pc"} */
+  readonly chipset?: "pc" | "q35";
+  /** Firmware. @default {"seabios"} */
+  readonly firmware?: "seabios" | "ovmf";
+  /** Accelerator. @default {"tcg"} */
+  readonly accelerator?: "tcg" | "kvm";
+  /** Processor, for example `max,-rdrand,-rdseed`. @default {"max"} */
+  readonly processor?: string;
+  /** How many processors. @default {1} */
+  readonly processors?: number;
+  /** Memory in MiB. @default {192} */
+  readonly memory?: number;
+  /** The unique id, a GUID or `auto`; none without the device. */
+  readonly vmgenid?: string;
+  /** Whether there is a vmclock device. @default {false} */
+  readonly vmclock?: boolean;
+  /** More for the kernel's command line. */
+  readonly append?: string;
+}
+
+/** The files of one machine. */
+export interface MachineFiles {
+  /** The kernel's console, where guest programs print too. */
+  readonly console: string;
+  /** What the guest sends. */
+  readonly out: string;
+  /** Socket of the line that the guest reads. */
+  readonly input: string;
+  /** Socket of the machine protocol. */
+  readonly qmp: string;
+  /** The guest's initramfs. */
+  readonly initrd: string;
+  /** The disk with the runtimes. */
+  readonly runtimes: string;
+  /** Where {@linkcode Machine.save} puts a machine. */
+  readonly state: string;
+  /** What that file is to begin with. */
+  readonly stateTemplate: string;
+}
+
+// Notices reach the console ("crng reseeded ..."), chatter does not.
+const APPEND = "console=ttyS0 loglevel=6 printk.time=1 panic=-1 " +
+  "mitigations=off random.trust_cpu=on";
+
+const READ_ONLY = "format=raw,readonly=on";
+
+/** The whole command line but for `-incoming`. */
+export function qemuCommand(
+  tools: Tools,
+  kernel: Kernel,
+  hardware: Hardware,
+  files: MachineFiles,
+): string[] {
+  const {
+    chipset = "pc",
+    firmware = "seabios",
+    accelerator = "tcg",
+    processor = "max",
+    processors = 1,
+    memory = 192,
+    vmgenid,
+    vmclock = false,
+    append = "",
+  } = hardware;
+  const share = `${tools.root}/usr/share`;
+  return [
+    ...tools.command("/usr/bin/qemu-system-x86_64"),
+    ...["-L", `${share}/qemu`, "-L", `${share}/seabios`],
+    ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
+    ...["-accel", accelerator, "-M", chipset, "-cpu", processor],
+    ...["-m", `${memory}`, "-smp", `${processors}`],
+    ...["-kernel", kernel.image, "-initrd", files.initrd],
+    ...["-append", `${APPEND} ${append}`.trim()],
+    ...["-qmp", `unix:${files.qmp},server=on,wait=off`],
+    ...["-serial", `file:${files.console}`],
+    ...["-serial", `unix:${files.input},server=on,wait=off`],
+    ...["-chardev", `file,id=out,path=${files.out}`],
+    ...["-device", "virtio-serial"],
+    ...["-device", "virtserialport,chardev=out,name=lab.out"],
+    ...["-drive", `if=none,id=runtimes,${READ_ONLY},file=${files.runtimes}`],
+    ...["-device", "virtio-blk,drive=runtimes"],
+    ...(firmware === "ovmf" ? ovmf(share) : []),
+    ...(vmgenid === undefined ? [] : ["-device", `vmgenid,guid=${vmgenid}`]),
+    ...(vmclock ? ["-device", "vmclock"] : []),
+  ];
+}
+
+// In two read-only parts. Guests do not outlive the lab, so that nothing needs
+// to be kept; the variables are a copy that dies with QEMU.
+function ovmf(share: string): string[] {
+  const code = `${share}/OVMF/OVMF_CODE_4M.fd`;
+  const variables = `${share}/OVMF/OVMF_VARS_4M.fd`;
+  return [
+    ...["-drive", `if=pflash,unit=0,${READ_ONLY},file=${code}`],
+    ...["-drive", `if=pflash,unit=1,format=raw,snapshot=on,file=${variables}`],
+  ];
+}

@@ -1,0 +1,281 @@
+/**
+ * The machine room: guests that boot, run a program, and get forked.
+ *
+ * Everything that a scenario needs, and the count of what went wrong.
+ */
+
+import { tmpdir } from "node:os";
+import { isEnding, onExit, remove } from "./cleanup.ts";
+import { MachineError, PrerequisiteError } from "./errors.ts";
+import { type Hardware, type MachineFiles, qemuCommand } from "./hardware.ts";
+import { buildInitramfs, type Program } from "./initramfs.ts";
+import {
+  getKernel,
+  type Kernel,
+  type KernelName,
+  useKernel,
+} from "./kernels.ts";
+import { Machine } from "./machine.ts";
+import { exists, KEPT, RUNS } from "./paths.ts";
+import { say } from "./progress.ts";
+import { getRuntimes, type Runtimes } from "./runtimes.ts";
+import { getTools, type Tools } from "./tools.ts";
+
+const SOCKETS = "vmfork-lab-";
+const BOOT_TRIES = 3;
+const BOOT_TIMEOUT_MS = 120_000;
+
+/** What to boot. */
+export interface Guest {
+  /** Said in messages. */
+  readonly name: string;
+  /** @default {"6.12"} */
+  readonly kernel?: KernelName;
+  /** The machine. */
+  readonly hardware: Hardware;
+  /** What runs in it. */
+  readonly program: Program;
+}
+
+/** A stopped machine in a file: what clones start from. */
+export interface Snapshot {
+  /** The machine that it was taken of. */
+  readonly of: Guest;
+  /** The whole machine, memory first of all. */
+  readonly file: string;
+  /** How long the machine stood still, in milliseconds. */
+  readonly pauseMs: number;
+  /** Size of the file. */
+  readonly bytes: number;
+}
+
+/** How a room is set up. */
+export interface RoomOptions {
+  /** A kernel of the user's own for every guest. */
+  readonly kernel?: string;
+  /** Keep consoles, output and snapshots. @default {false} */
+  readonly keep?: boolean;
+}
+
+/** Boots and forks guests. */
+export class Room {
+  /** Deno and Node of the guests. */
+  readonly runtimes: Runtimes;
+  /** Machines that died or hung while starting, and were started again. */
+  retries = 0;
+  readonly #tools: Tools;
+  readonly #options: RoomOptions;
+  readonly #folder: string;
+  readonly #sockets: string;
+  readonly #guests = new WeakMap<Machine, Guest>();
+  readonly #machines = new Set<Machine>();
+  readonly #snapshots = new Set<Snapshot>();
+  readonly #initrds = new Map<string, Map<Program, string>>();
+  #number = 0;
+
+  private constructor(tools: Tools, runtimes: Runtimes, options: RoomOptions) {
+    this.#tools = tools;
+    this.runtimes = runtimes;
+    this.#options = options;
+    this.#folder = options.keep ? KEPT : `${RUNS}/${Deno.pid}`;
+    remove(this.#folder);
+    Deno.mkdirSync(this.#folder, { recursive: true });
+    // Socket paths have room for 107 bytes: not in the project's folder.
+    const prefix = `${SOCKETS}${Deno.pid}-`;
+    this.#sockets = Deno.makeTempDirSync({ dir: tmpdir(), prefix });
+    onExit(() => {
+      remove(this.#sockets);
+      if (!options.keep) remove(this.#folder);
+    });
+  }
+
+  /** Gets what is missing, and opens. */
+  static async open(options: RoomOptions = {}): Promise<Room> {
+    const { os, arch } = Deno.build;
+    if (os !== "linux" || arch !== "x86_64") {
+      throw new PrerequisiteError(
+        `The lab needs Linux on x86_64: ${os} ${arch}`,
+      );
+    }
+    removeLeftOvers();
+    const tools = await getTools();
+    const runtimes = await getRuntimes(tools);
+    return new Room(tools, runtimes, options);
+  }
+
+  /** Boots a guest and starts its program. */
+  async boot(guest: Guest): Promise<Machine> {
+    const kernel = await this.#kernel(guest);
+    for (let attempt = 1;; attempt++) {
+      try {
+        const machine = await this.#start(guest, kernel, guest.hardware, []);
+        await this.#orEnd(
+          machine,
+          machine.waitForConsole("lab: ready", BOOT_TIMEOUT_MS),
+        );
+        return machine;
+      } catch (error) {
+        this.#countRetry(error, attempt);
+      }
+    }
+  }
+
+  /** Stops a machine and writes it to a file; it may be resumed afterwards. */
+  async snapshot(machine: Machine): Promise<Snapshot> {
+    const of = this.#guests.get(machine);
+    if (of === undefined) throw new TypeError("Not a machine of this room");
+    const file = `${this.#folder}/${++this.#number}.snapshot`;
+    const start = performance.now();
+    await machine.pause();
+    await machine.execute("migrate-set-parameters", {
+      "max-bandwidth": 2 ** 40,
+    });
+    await machine.execute("migrate", { uri: `file:${file}` });
+    await finishMigration(machine);
+    const pauseMs = performance.now() - start;
+    const { size } = Deno.statSync(file);
+    const snapshot: Snapshot = { of, file, pauseMs, bytes: size };
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  /** Starts a clone of a snapshot with its own unique id. */
+  async clone(snapshot: Snapshot, vmgenid?: string): Promise<Machine> {
+    const machine = await this.prepareClone(snapshot, vmgenid);
+    await machine.resume();
+    return machine;
+  }
+
+  /** A clone that has not run its first instruction yet. */
+  async prepareClone(snapshot: Snapshot, vmgenid?: string): Promise<Machine> {
+    const { of, file } = snapshot;
+    const kernel = await this.#kernel(of);
+    const hardware = vmgenid === undefined
+      ? of.hardware
+      : { ...of.hardware, vmgenid };
+    const incoming = ["-incoming", `file:${file}`];
+    for (let attempt = 1;; attempt++) {
+      try {
+        const machine = await this.#start(of, kernel, hardware, incoming);
+        const arrived = machine.waitForStatus((status) =>
+          status !== "inmigrate"
+        );
+        await this.#orEnd(machine, arrived);
+        return machine;
+      } catch (error) {
+        this.#countRetry(error, attempt);
+      }
+    }
+  }
+
+  /** Ends a machine. */
+  async end(machine: Machine): Promise<void> {
+    this.#machines.delete(machine);
+    await machine.end();
+  }
+
+  /** Drops a snapshot's file. */
+  discard(snapshot: Snapshot): void {
+    this.#snapshots.delete(snapshot);
+    if (!this.#options.keep) remove(snapshot.file);
+  }
+
+  /** Ends every machine that is still there, and drops every snapshot. */
+  async clear(): Promise<void> {
+    await Promise.all([...this.#machines].map((machine) => this.end(machine)));
+    for (const snapshot of this.#snapshots) this.discard(snapshot);
+  }
+
+  async #kernel(guest: Guest): Promise<Kernel> {
+    const { kernel } = this.#options;
+    if (kernel !== undefined) return useKernel(kernel);
+    return await getKernel(guest.kernel ?? "6.12", this.#tools);
+  }
+
+  async #start(
+    guest: Guest,
+    kernel: Kernel,
+    hardware: Hardware,
+    more: readonly string[],
+  ): Promise<Machine> {
+    const number = ++this.#number;
+    const files: MachineFiles = {
+      console: `${this.#folder}/${number}.console`,
+      out: `${this.#folder}/${number}.out`,
+      state: `${this.#folder}/${number}.qcow2`,
+      input: `${this.#sockets}/${number}.in`,
+      qmp: `${this.#sockets}/${number}.qmp`,
+      initrd: this.#initrd(guest, kernel),
+      runtimes: this.runtimes.image,
+      stateTemplate: this.#tools.emptyState,
+    };
+    const machine = await Machine.start({
+      name: `${guest.name}#${number}`,
+      command: [...qemuCommand(this.#tools, kernel, hardware, files), ...more],
+      hardware,
+      files,
+      keep: this.#options.keep ?? false,
+    });
+    this.#guests.set(machine, guest);
+    this.#machines.add(machine);
+    return machine;
+  }
+
+  #initrd(guest: Guest, kernel: Kernel): string {
+    const made = this.#initrds.get(kernel.name) ?? new Map<Program, string>();
+    this.#initrds.set(kernel.name, made);
+    const known = made.get(guest.program);
+    if (known !== undefined) return known;
+    const path = `${this.#folder}/${++this.#number}.initrd`;
+    const archive = buildInitramfs(this.#tools, kernel, guest.program);
+    Deno.writeFileSync(path, archive);
+    made.set(guest.program, path);
+    return path;
+  }
+
+  async #orEnd(machine: Machine, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      await this.end(machine);
+      throw error;
+    }
+  }
+
+  #countRetry(error: unknown, attempt: number): void {
+    const died = error instanceof MachineError && !isEnding();
+    if (!died || attempt === BOOT_TRIES) throw error;
+    this.retries++;
+    say(`trying again: ${error.message}`);
+  }
+}
+
+async function finishMigration(machine: Machine): Promise<void> {
+  while (true) {
+    const state = await machine.execute("query-migrate") as {
+      status?: string;
+      "error-desc"?: string;
+    };
+    if (state.status === "completed") return;
+    if (state.status === "failed") {
+      throw new MachineError(`Snapshot failed: ${state["error-desc"]}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** What labs that were killed outright could not remove. */
+function removeLeftOvers(): void {
+  Deno.mkdirSync(RUNS, { recursive: true });
+  removeOwnerless(RUNS, /^(\d+)$/);
+  removeOwnerless(tmpdir(), new RegExp(`^${SOCKETS}(\\d+)-`));
+}
+
+function removeOwnerless(folder: string, pattern: RegExp): void {
+  for (const { name } of Deno.readDirSync(folder)) {
+    const owner = pattern.exec(name)?.[1];
+    if (owner !== undefined && !exists(`/proc/${owner}`)) {
+      remove(`${folder}/${name}`);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import type { Room } from "../room/room.ts";
+
+/** What the command line asks of a scenario. */
+export interface ScenarioOptions {
+  /** The small form, for CI. */
+  readonly quick: boolean;
+  /** How many clones, where a scenario has a choice. */
+  readonly clones?: number;
+  /** How many snapshots, where a scenario has a choice. */
+  readonly points?: number;
+}
+
+/** What a scenario measured, by name, in the order to print. */
+export type Figures = Readonly<Record<string, unknown>>;
+
+/** One experiment: it returns its figures, or throws an assertion's error. */
+export interface Scenario {
+  /** For `--only`. */
+  readonly name: string;
+  /** One line for `--list`. */
+  readonly title: string;
+  /** Whether it is part of `--quick`. */
+  readonly quick: boolean;
+  /** Runs it. */
+  run(room: Room, options: ScenarioOptions): Promise<Figures>;
+}
