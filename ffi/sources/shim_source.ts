@@ -4,7 +4,13 @@ import { check, type Shim, ShimError } from "../shim/shim.ts";
 
 /** How often a wait looks at the page, in milliseconds. */
 const WAIT_INTERVAL_MS = 20;
-const NO_TIMEOUT = -1;
+/**
+ * How long one wait takes at most. Node waits for it when a Worker or the process is ended meanwhile: no
+ * hook of an environment runs before.
+ */
+const WAIT_TIMEOUT_MS = 250;
+/** Linux, <asm-generic/errno.h>: the wait was woken. */
+const ECANCELED = 125;
 
 /** A source whose count the shim keeps: the whole process shares it. */
 export class ShimSource implements GenerationSource {
@@ -48,7 +54,13 @@ export class ShimSource implements GenerationSource {
     const wake = (): void => void symbols.vmfork_wake(handle);
     signal.addEventListener("abort", wake);
     try {
-      await symbols.vmfork_wait(handle, known, WAIT_INTERVAL_MS, NO_TIMEOUT);
+      const result = await symbols.vmfork_wait(
+        handle,
+        known,
+        WAIT_INTERVAL_MS,
+        WAIT_TIMEOUT_MS,
+      );
+      if (result !== -ECANCELED) check("vmfork_wait", result);
     } finally {
       signal.removeEventListener("abort", wake);
     }
