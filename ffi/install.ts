@@ -25,13 +25,9 @@
  * @module
  */
 
-import {
-  flagsFor,
-  granted,
-  SHIM_FOLDERS,
-  shimBytes,
-  shimFile,
-} from "./shim/load.ts";
+import { thisRuntime } from "./runtime/mod.ts";
+import { builtin, nodeProcess } from "./runtime/node_process.ts";
+import { flagsFor, SHIM_FOLDERS, shimBytes, shimFile } from "./shim/load.ts";
 
 const FILE_MODE = 0o555;
 const FOLDER_MODE = 0o755;
@@ -75,14 +71,16 @@ export class InstallError extends Error {
 export function install(folder: string): string {
   const file = shimFile();
   if (file === undefined) {
+    const { os, arch } = thisRuntime();
     throw new InstallError(
-      `Cannot install as there is no shim for ${Deno.build.os} on ${Deno.build.arch}`,
+      `Cannot install as there is no shim for ${os} on ${arch}`,
     );
   }
   requireFlags(folder);
   try {
-    Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-    const real = Deno.realPathSync(folder);
+    const fs = builtin("node:fs");
+    fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    const real = fs.realpathSync(folder);
     requireOwnFolders(real);
     const path = `${real === "/" ? "" : real}/${file.name}`;
     const bytes = shimBytes(file);
@@ -100,15 +98,13 @@ export function install(folder: string): string {
 }
 
 function requireFlags(folder: string): void {
-  const wanted: Deno.PermissionDescriptor[] = [
-    { name: "read" },
-    { name: "write", path: folder },
-    { name: "sys", kind: "uid" },
-  ];
-  if (wanted.every(granted)) return;
-  throw new InstallError(
-    `Cannot install as it takes the flags --allow-read --allow-write=${folder} --allow-sys=uid`,
-  );
+  const flags = thisRuntime().missingInstallFlags(folder);
+  if (flags === undefined) return;
+  throw new InstallError(`Cannot install as it takes the flags ${flags}`);
+}
+
+function isOwn(uid: number): boolean {
+  return uid === ROOT || uid === nodeProcess()?.getuid?.();
 }
 
 /** Looks at the folder and at all above it. */
@@ -116,18 +112,18 @@ function requireOwnFolders(real: string): void {
   const parts = real.split("/").filter((part) => part !== "");
   for (let depth = parts.length; depth >= 0; depth--) {
     const path = `/${parts.slice(0, depth).join("/")}`;
-    const { uid, mode } = Deno.lstatSync(path);
-    if (uid !== ROOT && uid !== Deno.uid()) {
+    const { uid, mode } = builtin("node:fs").lstatSync(path);
+    if (!isOwn(uid)) {
       throw new InstallError(
         `Cannot install to "${real}" as "${path}" belongs to another user: its uid is ${uid}`,
       );
     }
-    const safe = (mode! & WRITABLE_BY_OTHERS) === 0 ||
-      (depth < parts.length && (mode! & STICKY) !== 0);
+    const safe = (mode & WRITABLE_BY_OTHERS) === 0 ||
+      (depth < parts.length && (mode & STICKY) !== 0);
     if (!safe) {
       throw new InstallError(
         `Cannot install to "${real}" as others can write to "${path}": its mode is 0${
-          (mode! & 0o7777).toString(8)
+          (mode & 0o7777).toString(8)
         }`,
       );
     }
@@ -136,53 +132,48 @@ function requireOwnFolders(real: string): void {
 
 function isInstalled(path: string, bytes: Uint8Array): boolean {
   try {
-    const { isFile, mode, uid } = Deno.lstatSync(path);
-    const found = Deno.readFileSync(path);
-    return isFile && (mode! & 0o777) === FILE_MODE &&
-      (uid === ROOT || uid === Deno.uid()) &&
+    const fs = builtin("node:fs");
+    const stat = fs.lstatSync(path);
+    const found = fs.readFileSync(path);
+    return stat.isFile() && (stat.mode & 0o777) === FILE_MODE &&
+      isOwn(stat.uid) &&
       found.length === bytes.length &&
       found.every((byte, i) => byte === bytes[i]);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if ((error as { code?: string }).code === "ENOENT") return false;
     throw error;
   }
 }
 
 /** A mapped library is never written to in place: that would crash who has loaded it. */
 function replace(path: string, bytes: Uint8Array): void {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+  const fs = builtin("node:fs");
+  const temporary = `${path}.${nodeProcess()?.pid}.tmp`;
   try {
-    const file = Deno.openSync(temporary, {
-      write: true,
-      createNew: true,
-      mode: FILE_MODE,
-    });
-    try {
-      for (let done = 0; done < bytes.length;) {
-        done += file.writeSync(bytes.subarray(done));
-      }
-      file.syncSync();
-    } finally {
-      file.close();
-    }
-    Deno.chmodSync(temporary, FILE_MODE); // whatever the umask took away
-    Deno.renameSync(temporary, path);
+    writeWhole(temporary, bytes);
+    fs.chmodSync(temporary, FILE_MODE); // whatever the umask took away
+    fs.renameSync(temporary, path);
   } catch (error) {
-    removeIfThere(temporary);
+    fs.rmSync(temporary, { force: true });
     throw error;
   }
 }
 
-function removeIfThere(path: string): void {
+function writeWhole(path: string, bytes: Uint8Array): void {
+  const fs = builtin("node:fs");
+  const file = fs.openSync(path, "wx", FILE_MODE);
   try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    for (let done = 0; done < bytes.length;) {
+      done += fs.writeSync(file, bytes, done);
+    }
+    fs.fsyncSync(file);
+  } finally {
+    fs.closeSync(file);
   }
 }
 
-function main(): number {
-  const [folder, ...rest] = Deno.args;
+function main(args: readonly string[]): number {
+  const [folder, ...rest] = args;
   if (folder === undefined || rest.length > 0 || folder.startsWith("-")) {
     console.error(
       `usage: deno run --allow-read --allow-write=FOLDER --allow-sys=uid jsr:@vmfork/crng/install FOLDER
@@ -212,4 +203,8 @@ FOLDER is best ${
   }
 }
 
-if (import.meta.main) Deno.exit(main());
+// A command in Deno only: an npm package brings the file along.
+if (import.meta.main && "Deno" in globalThis) {
+  const process = nodeProcess()!;
+  process.exitCode = main(process.argv.slice(2));
+}

@@ -1,6 +1,6 @@
 import type { Clock, EntropySource, GenerationSource } from "../crng/ports.ts";
 import type { CrngPorts } from "../crng/base_crng.ts";
-import { openUrandom, URANDOM_FLAG } from "./entropy/urandom.ts";
+import { openUrandom, URANDOM_PATH } from "./entropy/urandom.ts";
 import { shimEntropy } from "./entropy/shim_entropy.ts";
 import type {
   NotReached,
@@ -8,6 +8,7 @@ import type {
   ProtectionDevice,
   ProtectionLevel,
 } from "./protection.ts";
+import { thisRuntime } from "./runtime/mod.ts";
 import { loadShim, type NoShim } from "./shim/load.ts";
 import { HARDWARE_DRAW, HARDWARE_SEED, type Shim } from "./shim/shim.ts";
 import {
@@ -148,7 +149,7 @@ function withoutShim(why: NoShim, options: MachineOptions): Parts {
       notReached: [memory, hedged, {
         level: "kernel",
         reason: "the permission to read /dev/urandom is missing",
-        remedy: URANDOM_FLAG,
+        remedy: thisRuntime().readFlag(URANDOM_PATH),
       }],
       close() {},
     };

@@ -1,5 +1,5 @@
-import type { ShimFile } from "./embedded.ts";
-import { SHIM_SYMBOLS, ShimError } from "./shim.ts";
+import type { ShimFile } from "../shim/embedded.ts";
+import { SHIM_SYMBOLS, ShimError } from "../shim/shim.ts";
 
 // <linux/memfd.h>, <linux/fcntl.h>: the same on x86-64 and arm64.
 const MFD_CLOEXEC = 1;
