@@ -1,0 +1,13 @@
+/** The tools of the checks, each at one version. Updated by hand, with a run of the checks. */
+export const TOOLS = {
+  attw: "@arethetypeswrong/cli@0.18.5",
+  publint: "publint@0.3.25",
+  typescript: "typescript@5.9.3",
+} as const;
+
+/** Node's majors that are supported besides the machine's own, as the package `node` brings them along. */
+export const NODES: readonly string[] = [
+  "node@22.23.3",
+  "node@24.21.0",
+  "node@26.10.0",
+];
