@@ -6,9 +6,15 @@ import { TOOLS } from "./versions.ts";
 const FOLDER = "translated";
 const PACKAGE = "node_modules/@vmfork/crng";
 /** These are about Deno, or run a machine room of their own. */
-const NOT_FOR_NODE = [/^tests\/lab\//, /^tests\/permissions\//, /sanitizers_/];
-const TEST = /_test\.ts$/;
-const SPECIFIER = /(?<=\bfrom\s+"|\bimport\s+")[^"]+(?=")/g;
+const NOT_FOR_NODE = [
+  /^tests\/lab\b/,
+  /^tests\/jsr\b/,
+  /^tests\/permissions\b/,
+  /^tests\/npm\/(?!on_node|programs)/,
+  /^tests\/sanitizers_/,
+];
+const TEST = /_test\.ts$|^tests\/npm\/on_node\.ts$/;
+const SPECIFIER = /(?<=\bfrom\s+"|\bimport\s+"|\bimport\(")[^"]+(?=")/g;
 
 const { exports, imports } = JSON.parse(
   await Deno.readTextFile(`${ROOT}deno.json`),

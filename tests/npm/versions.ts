@@ -5,9 +5,5 @@ export const TOOLS = {
   typescript: "typescript@5.9.3",
 } as const;
 
-/** Node's majors that are supported besides the machine's own, as the package `node` brings them along. */
-export const NODES: readonly string[] = [
-  "node@22.23.3",
-  "node@24.21.0",
-  "node@26.10.0",
-];
+/** Node's majors that are supported besides the machine's own. */
+export const NODES: readonly string[] = ["22.23.3", "24.21.0", "26.10.0"];
