@@ -12,8 +12,9 @@ const NOT_FOR_NODE = [
   /^tests\/permissions\b/,
   /^tests\/npm\/(?!on_node|programs)/,
   /^tests\/sanitizers_/,
+  /^bench\/(main|on_deno)\.ts$/,
 ];
-const TEST = /_test\.ts$|^tests\/npm\/on_node\.ts$/;
+const TEST = /_test\.js$|\/on_node\.js$/;
 const SPECIFIER = /(?<=\bfrom\s+"|\bimport\s+"|\bimport\(")[^"]+(?=")/g;
 
 const { exports, imports } = JSON.parse(
@@ -29,18 +30,31 @@ const ENTRY_POINTS: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Brings the unit tests into the sandbox as JavaScript for Node, with the sources' names made those of the
- * installed package: the same tests, on what is published.
+ * Brings the unit tests into the sandbox: the same tests, on what is published.
  *
  * @returns the paths of the test files
  */
 export async function translateTests(sandbox: Sandbox): Promise<string[]> {
+  const scripts = await translateFolder(sandbox, "tests");
+  return scripts.filter((script) => TEST.test(script));
+}
+
+/**
+ * Brings a folder of this repository into the sandbox as JavaScript for Node, with the names of the sources made
+ * those of the installed package.
+ *
+ * @returns the paths of the scripts
+ */
+export async function translateFolder(
+  sandbox: Sandbox,
+  folder: string,
+): Promise<string[]> {
   const oracles = Object.values(imports).map((name) =>
     name.replace("npm:", "")
   );
   await sandbox.install(TOOLS.typescript, ...oracles);
   await sandbox.write(`${FOLDER}/package.json`, '{ "type": "module" }\n');
-  const files = await listFiles("tests");
+  const files = await listFiles(folder);
   for (const file of files) await copy(sandbox, file);
   const sources = files.filter((file) => file.endsWith(".ts"));
   await sandbox.run(
@@ -52,8 +66,7 @@ export async function translateTests(sandbox: Sandbox): Promise<string[]> {
     "nodenext",
     ...sources.map((file) => `${FOLDER}/${file}`),
   );
-  return sources.filter((file) => TEST.test(file))
-    .map((file) => `${FOLDER}/${file.replace(/\.ts$/, ".js")}`);
+  return sources.map((file) => `${FOLDER}/${file.replace(/\.ts$/, ".js")}`);
 }
 
 async function listFiles(folder: string): Promise<string[]> {
@@ -75,12 +88,12 @@ async function copy(sandbox: Sandbox, file: string): Promise<void> {
   await sandbox.write(`${FOLDER}/${file}`, translated);
 }
 
-/** Other tests stay where they are; sources become the package's entry points, or its files where tests reach inside. */
+/** What is translated as well stays where it is; sources become the package's entry points, or its files where tests reach inside. */
 function translate(file: string, specifier: string): string {
   if (!specifier.startsWith(".")) return specifier;
   const target = join(dirname(file), specifier);
   const script = (path: string): string => path.replace(/\.ts$/, ".js");
-  if (target.startsWith("tests/")) return script(specifier);
+  if (/^(tests|bench)\//.test(target)) return script(specifier);
   return ENTRY_POINTS.get(target) ??
     script(relative(join(FOLDER, dirname(file)), join(PACKAGE, target)));
 }
