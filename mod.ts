@@ -13,6 +13,9 @@
  * | the shim from memory, nothing installed | `--allow-ffi` | level `kernel` or none |
  * | `/dev/urandom` when there is no shim | `--allow-read=/dev/urandom` | none: draws throw |
  *
+ * In Node nothing is to be installed: the npm package holds the shim as a file. Where Node's permission model
+ * is on, it takes `--allow-addons`.
+ *
  * @example
  * ```ts
  * import { getRandom, protection, randomUUID } from "@vmfork/crng";
@@ -83,8 +86,8 @@ export interface CrngOptions {
 /** What {@linkcode configure} sets for the realm. */
 export interface ConfigureOptions extends CrngOptions {
   /**
-   * The path of the shim that `./install` has written. @default {`VMFORK_SHIM` if env is granted, then
-   * `/usr/local/lib/vmfork` and `/usr/lib/vmfork`}
+   * The path of the shim that `./install` has written. @default {`VMFORK_SHIM` if env is granted, then the
+   * npm package's own, then `/usr/local/lib/vmfork` and `/usr/lib/vmfork`}
    */
   readonly shim?: string;
   /**

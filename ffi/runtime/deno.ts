@@ -1,9 +1,10 @@
 import type { ShimFile } from "../shim/embedded.ts";
 import {
-  installedPaths,
   requireBytes,
+  SHIM_FOLDERS,
   shimBytes,
   shimOf,
+  shimPaths,
 } from "../shim/file.ts";
 import { type Shim, SHIM_SYMBOLS } from "../shim/shim.ts";
 import { loadMemfd } from "./deno_memfd.ts";
@@ -56,11 +57,10 @@ function openShim(path: string, file: ShimFile): Shim {
   return shimOf(Deno.dlopen(path, SHIM_SYMBOLS), path, Deno.build.arch);
 }
 
-/** An installed one, or, if FFI is granted without a path, the embedded copy: then nothing is written. */
+/** One in a file, or, if FFI is granted without a path, the embedded copy: then nothing is written. */
 function findShim(file: ShimFile): Shim | NoShim {
-  const paths = installedPaths(file);
-  for (const path of paths) {
-    const shim = openInstalled(path, file);
+  for (const path of shimPaths(file)) {
+    const shim = openFound(path, file);
     if (shim !== undefined) return shim;
   }
   if (granted({ name: "ffi" })) {
@@ -70,7 +70,7 @@ function findShim(file: ShimFile): Shim | NoShim {
   return {
     reason: "the permission to load the shim is missing",
     remedy: `${
-      flagsFor(paths[0]!)
+      flagsFor(`${SHIM_FOLDERS[0]}/${file.name}`)
     } once jsr:@vmfork/crng/install has put it there, or --allow-ffi`,
   };
 }
@@ -78,7 +78,7 @@ function findShim(file: ShimFile): Shim | NoShim {
 /**
  * @throws {MissingRight} If FFI is granted for a file that may not be read: half of a decision
  */
-function openInstalled(path: string, file: ShimFile): Shim | undefined {
+function openFound(path: string, file: ShimFile): Shim | undefined {
   if (!granted({ name: "ffi", path })) return undefined;
   if (!granted({ name: "read", path })) {
     if (granted({ name: "ffi" })) return undefined; // the memfd needs no reading

@@ -1,10 +1,5 @@
 import type { ShimFile } from "../shim/embedded.ts";
-import {
-  installedPaths,
-  type Library,
-  requireBytes,
-  shimOf,
-} from "../shim/file.ts";
+import { type Library, requireBytes, shimOf, shimPaths } from "../shim/file.ts";
 import { type Shim, ShimError, type ShimSymbols } from "../shim/shim.ts";
 import { builtin, type NodeProcess, nodeProcess } from "./node_process.ts";
 import {
@@ -99,7 +94,7 @@ function load(path: string): Library {
 /** The file of the npm package, or an installed one. */
 function findShim(file: ShimFile, arch: string): Shim | NoShim {
   let obstacle: NoShim | undefined;
-  for (const path of [...packagedPath(file), ...installedPaths(file)]) {
+  for (const path of shimPaths(file)) {
     try {
       return openShim(path, file, arch);
     } catch (error) {
@@ -112,13 +107,6 @@ function findShim(file: ShimFile, arch: string): Shim | NoShim {
     remedy:
       "a copy of that file, named by configure({ shim }) or the variable VMFORK_SHIM",
   };
-}
-
-/** Beside the code, in the folder of the module that holds the same bytes. */
-function packagedPath(file: ShimFile): string[] {
-  const { url } = import.meta as { url?: string }; // some bundlers leave none
-  if (!url?.startsWith("file:")) return [];
-  return [decodeURIComponent(new URL(`../shim/${file.name}`, url).pathname)];
 }
 
 /**

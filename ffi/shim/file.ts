@@ -7,9 +7,19 @@ export const SHIM_FOLDERS = [
   "/usr/lib/vmfork",
 ] as const;
 
-/** The paths that an installed shim may have, in order of search. */
-export function installedPaths(file: ShimFile): string[] {
-  return SHIM_FOLDERS.map((folder) => `${folder}/${file.name}`);
+/** The paths that the shim may have when nobody names one, in order of search. */
+export function shimPaths(file: ShimFile): string[] {
+  return [
+    ...packagedPath(file),
+    ...SHIM_FOLDERS.map((folder) => `${folder}/${file.name}`),
+  ];
+}
+
+/** Beside this module, in the npm package; JSR has no place for it. */
+function packagedPath(file: ShimFile): string[] {
+  const { url } = import.meta as { url?: string }; // some bundlers leave none
+  if (!url?.startsWith("file:")) return [];
+  return [decodeURIComponent(new URL(file.name, url).pathname)];
 }
 
 /** The bytes of an embedded shim. */

@@ -23,10 +23,9 @@ export function flagsFor(path: string): string {
 }
 
 /**
- * Loads the shim, using only what is granted and never asking for more: a file that was named, or else
- * where the runtime finds one. In Node that is the npm package's own file or an installed one; in Deno an
- * installed one or, if FFI is granted without a path, the embedded copy by way of a sealed memfd, so that
- * nothing is written.
+ * Loads the shim, using only what is granted and never asking for more: a file that was named, the npm
+ * package's own, or an installed one. In Deno, if FFI is granted without a path, also the embedded copy by
+ * way of a sealed memfd, so that nothing is written.
  *
  * @param named the path of the shim, if the program names one
  * @throws {ProtectionError} If the shim that was named cannot be used, or FFI is granted for a file that

@@ -13,6 +13,7 @@
 
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { runDocumentation } from "./documentation.ts";
 import { runConsumers, runTests } from "./runs.ts";
 import { Sandbox } from "./sandbox.ts";
 import {
@@ -31,6 +32,11 @@ async function checkOn(
 ): Promise<void> {
   await runConsumers(sandbox, node);
   await runTests(sandbox, node, tests);
+}
+
+async function checkDocumentation(tarball: string): Promise<void> {
+  await using empty = await Sandbox.create();
+  await runDocumentation(empty, tarball);
 }
 
 async function checkMatrix(
@@ -54,6 +60,7 @@ async function main(): Promise<void> {
   await sandbox.install(tarball);
   await checkManifest(sandbox);
   await runConsumers(sandbox, "node");
+  await checkDocumentation(tarball);
   await checkPublishing(sandbox, tarball);
   await checkTypes(sandbox);
   const tests = await translateTests(sandbox);
