@@ -7,6 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { install } from "../../ffi/install.ts";
 import { shimFile } from "../../ffi/shim/load.ts";
 
 // What only Node has: its permission model, the package's own file, worker threads. Each test runs a program in a
@@ -158,6 +159,18 @@ test("A bundled program can name a copy of the shim", async () => {
     const { shim } = await report([], { VMFORK_SHIM: SHIM }, program);
     assert.equal(shim, SHIM);
   });
+});
+
+test("install() writes the shim, and a program can name it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vmfork-"));
+  try {
+    const path = install(folder);
+    const { shim } = await report([], { VMFORK_SHIM: path });
+    assert.equal(shim, path);
+    assert.equal(install(folder), path);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("Worker threads each have a generator of their own, and may be ended while they draw", async () => {

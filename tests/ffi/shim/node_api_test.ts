@@ -99,6 +99,29 @@ describe("napi_register_module_v1()", () => {
     }
   });
 
+  it("passes every kind of argument on as it is", () => {
+    const text = new TextEncoder().encode("VMGENID\0");
+    const into = new Uint8Array(8);
+    // Of the same calls, those that are in order get as far as the device, which is not open.
+    for (const address of [0xdfff1n, 1n << 52n, 2n ** 64n - 8n]) {
+      assert.equal(shim.vmfork_map(address, text), -EINVAL);
+      assert.equal(shim.vmfork_read_physical(address, 8, into), -EINVAL);
+    }
+    assert.equal(shim.vmfork_read_physical(0xdfff0n, 3, into), -EINVAL);
+    assert.equal(
+      shim.vmfork_map(8n, new TextEncoder().encode("vm\0")),
+      -EINVAL,
+    );
+    const later = [
+      shim.vmfork_map((1n << 52n) - 8n, text),
+      shim.vmfork_read_physical(0xdfff0n, 8, into),
+      shim.vmfork_adopt_memory(-1),
+    ];
+    for (const result of later) {
+      assert.ok(result === -EBADF || result === -EPERM, `${result}`);
+    }
+  });
+
   it("never writes more of a table than the array holds, whatever the capacity says", () => {
     const name = new TextEncoder().encode("FACP\0");
     const refused = shim.vmfork_read_table(name, new Uint8Array(8), 2 ** 32);
