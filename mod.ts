@@ -112,7 +112,7 @@ let standard: Crng | undefined;
  * ```ts
  * import { Crng } from "@vmfork/crng";
  *
- * using crng = new Crng({ strategy: "injection" });
+ * using crng = new Crng({ require: "kernel" });
  * console.log(crng.protection.level, crng.randomInt(1, 7));
  * ```
  */
