@@ -25,6 +25,7 @@
  * @module
  */
 
+import { writableByOthers } from "./shim/folders.ts";
 import {
   flagsFor,
   granted,
@@ -35,9 +36,6 @@ import {
 
 const FILE_MODE = 0o555;
 const FOLDER_MODE = 0o755;
-const WRITABLE_BY_OTHERS = 0o022;
-/** In a folder with this bit, such as /tmp, nobody can replace what belongs to someone else. */
-const STICKY = 0o1000;
 const ROOT = 0;
 
 /** The folder cannot hold the shim, or there is no shim for this machine. */
@@ -83,7 +81,10 @@ export function install(folder: string): string {
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
     const real = Deno.realPathSync(folder);
-    requireOwnFolders(real);
+    const problem = writableByOthers(real, Deno.uid()!);
+    if (problem !== undefined) {
+      throw new InstallError(`Cannot install to "${real}" as ${problem}`);
+    }
     const path = `${real === "/" ? "" : real}/${file.name}`;
     const bytes = shimBytes(file);
     if (!isInstalled(path, bytes)) replace(path, bytes);
@@ -109,29 +110,6 @@ function requireFlags(folder: string): void {
   throw new InstallError(
     `Cannot install as it takes the flags --allow-read --allow-write=${folder} --allow-sys=uid`,
   );
-}
-
-/** Looks at the folder and at all above it. */
-function requireOwnFolders(real: string): void {
-  const parts = real.split("/").filter((part) => part !== "");
-  for (let depth = parts.length; depth >= 0; depth--) {
-    const path = `/${parts.slice(0, depth).join("/")}`;
-    const { uid, mode } = Deno.lstatSync(path);
-    if (uid !== ROOT && uid !== Deno.uid()) {
-      throw new InstallError(
-        `Cannot install to "${real}" as "${path}" belongs to another user: its uid is ${uid}`,
-      );
-    }
-    const safe = (mode! & WRITABLE_BY_OTHERS) === 0 ||
-      (depth < parts.length && (mode! & STICKY) !== 0);
-    if (!safe) {
-      throw new InstallError(
-        `Cannot install to "${real}" as others can write to "${path}": its mode is 0${
-          (mode! & 0o7777).toString(8)
-        }`,
-      );
-    }
-  }
 }
 
 function isInstalled(path: string, bytes: Uint8Array): boolean {

@@ -13,23 +13,25 @@ export function shimEntropy(
   symbols: ShimSymbols,
   hedged: boolean,
 ): EntropySource {
-  const nonce = hedged ? "vmfork_hedged_nonce" : "vmfork_nonce";
   return {
-    fill: (seed) => fetch(symbols, "vmfork_seed", seed),
-    nonce: (into) => fetch(symbols, nonce, into),
+    fill: fetching(symbols, "vmfork_seed"),
+    nonce: fetching(symbols, hedged ? "vmfork_hedged_nonce" : "vmfork_nonce"),
   };
 }
 
-function fetch(
+/** The function is looked up once: V8 then calls the shim directly. */
+function fetching(
   symbols: ShimSymbols,
   operation: "vmfork_seed" | "vmfork_nonce" | "vmfork_hedged_nonce",
-  into: Uint8Array,
-): void {
-  const result = symbols[operation](into as Uint8Array<ArrayBuffer>);
-  if (result >= 0) return;
-  throw new ProtectionError(
-    "entropy-failed",
-    "Cannot draw as the kernel or the CPU gave no random bytes",
-    { cause: new ShimError(operation, -result) },
-  );
+): (into: Uint8Array) => void {
+  const fetch = symbols[operation];
+  return (into) => {
+    const result = fetch(into as Uint8Array<ArrayBuffer>);
+    if (result >= 0) return;
+    throw new ProtectionError(
+      "entropy-failed",
+      "Cannot draw as the kernel or the CPU gave no random bytes",
+      { cause: new ShimError(operation, -result) },
+    );
+  };
 }

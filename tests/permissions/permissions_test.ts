@@ -149,3 +149,17 @@ test("Workers each have a generator of their own, and may be ended while they dr
   assert.equal(levels.length, 1);
   assert.equal(different, 4);
 });
+
+test("No program is ever asked for a permission, not even on a terminal", async () => {
+  // script(1) gives the program a terminal, where Deno would ask if anything requested a permission.
+  const program = new URL("report_program.ts", import.meta.url).pathname;
+  const command = `NO_COLOR=1 ${Deno.execPath()} run --quiet ${program}`;
+  const { stdout } = await new Deno.Command("script", {
+    args: ["--quiet", "--return", "--command", command, "/dev/null"],
+    stdin: "null",
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  const output = new TextDecoder().decode(stdout);
+  assert.match(output, /"permission-denied"/);
+  assert.doesNotMatch(output, /Deno requests/);
+});
