@@ -320,25 +320,31 @@ export function notifyFork(extra?: BufferSource): void {
  */
 export function configure(options: ConfigureOptions = {}): void {
   checkOptions(options);
+  const before = { defaults, standard, machine: realm.options };
   const { shim, source, entropy, ...rest } = options;
-  const replaced = standard;
   realm.configure({ shim, source, entropy });
   defaults = rest;
   standard = undefined;
   try {
     defaultCrng();
-  } finally {
-    replaced?.close();
+  } catch (error) {
+    if (error instanceof TypeError) {
+      // A wrong argument changes nothing.
+      realm.configure(before.machine);
+      ({ defaults, standard } = before);
+      throw error;
+    }
+    before.standard?.close();
+    throw error; // and every draw throws the same, until configure() succeeds
   }
+  before.standard?.close();
 }
 
 /** The realm's machine for one generator, given back if it does not suit. */
 function leaseFor(options: CrngOptions): Lease & { ports: CrngPorts } {
   checkOptions(options);
-  const { strategy = "input-pool", require = "kernel" } = {
-    ...defaults,
-    ...options,
-  };
+  const strategy = options.strategy ?? defaults.strategy ?? "input-pool";
+  const require = options.require ?? defaults.require ?? "kernel";
   const lease = realm.lease();
   try {
     const ports = {
@@ -373,9 +379,14 @@ function checkOptions(options: ConfigureOptions): void {
   if (source !== undefined && !isSourceOption(source)) {
     throw invalid("source", source);
   }
-  if (entropy !== undefined && typeof entropy?.fill !== "function") {
+  if (entropy !== undefined && !isEntropy(entropy)) {
     throw invalid("entropy", entropy);
   }
+}
+
+function isEntropy(entropy: EntropySource): boolean {
+  return typeof entropy === "object" && entropy !== null &&
+    typeof entropy.fill === "function" && typeof entropy.nonce === "function";
 }
 
 function isSourceOption(source: GenerationSource | InheritedMemory): boolean {

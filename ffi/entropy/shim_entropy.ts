@@ -1,6 +1,8 @@
-import type { EntropySource } from "../../crng/ports.ts";
+import { type EntropySource, SEED_LENGTH } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
-import { ShimError, type ShimSymbols } from "../shim/shim.ts";
+import { requireLength, ShimError, type ShimSymbols } from "../shim/shim.ts";
+
+const NONCE_LENGTH = 12;
 
 /**
  * The kernel's and the CPU's randomness through the shim.
@@ -14,8 +16,12 @@ export function shimEntropy(
   hedged: boolean,
 ): EntropySource {
   return {
-    fill: fetching(symbols, "vmfork_seed"),
-    nonce: fetching(symbols, hedged ? "vmfork_hedged_nonce" : "vmfork_nonce"),
+    fill: fetching(symbols, "vmfork_seed", SEED_LENGTH),
+    nonce: fetching(
+      symbols,
+      hedged ? "vmfork_hedged_nonce" : "vmfork_nonce",
+      NONCE_LENGTH,
+    ),
   };
 }
 
@@ -23,9 +29,11 @@ export function shimEntropy(
 function fetching(
   symbols: ShimSymbols,
   operation: "vmfork_seed" | "vmfork_nonce" | "vmfork_hedged_nonce",
+  length: number,
 ): (into: Uint8Array) => void {
   const fetch = symbols[operation];
   return (into) => {
+    requireLength(into, length);
     const result = fetch(into as Uint8Array<ArrayBuffer>);
     if (result >= 0) return;
     throw new ProtectionError(

@@ -1,10 +1,14 @@
 import type { GenerationSource } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
-import { check, type Shim, ShimError } from "../shim/shim.ts";
+import { check, requireLength, type Shim, ShimError } from "../shim/shim.ts";
 
 /** How often a wait looks at the page, in milliseconds. */
 const WAIT_INTERVAL_MS = 20;
-const NO_TIMEOUT = -1;
+/** A wait of a Worker that was ended gives its place back after this time. */
+const WAIT_TIMEOUT_MS = 1_000;
+/** The shim's answer when it was woken. */
+const ECANCELED = 125;
+const UNIQUE_ID_LENGTH = 16;
 
 /** A source whose count the shim keeps: the whole process shares it. */
 export class ShimSource implements GenerationSource {
@@ -22,6 +26,7 @@ export class ShimSource implements GenerationSource {
   }
 
   uniqueId(into: Uint8Array): number {
+    requireLength(into, UNIQUE_ID_LENGTH);
     const result = this.#shim.symbols.vmfork_unique_id(
       into as Uint8Array<ArrayBuffer>,
     );
@@ -36,6 +41,12 @@ export class ShimSource implements GenerationSource {
   async changed(known: number, signal: AbortSignal): Promise<number> {
     for (;;) {
       signal.throwIfAborted();
+      if (this.#shim.closed) {
+        throw new ProtectionError(
+          "closed",
+          "Cannot wait as the shim is closed",
+        );
+      }
       const count = this.generation();
       if (count !== known) return count;
       await this.#wait(known, signal);
@@ -48,7 +59,13 @@ export class ShimSource implements GenerationSource {
     const wake = (): void => void symbols.vmfork_wake(handle);
     signal.addEventListener("abort", wake);
     try {
-      await symbols.vmfork_wait(handle, known, WAIT_INTERVAL_MS, NO_TIMEOUT);
+      const result = await symbols.vmfork_wait(
+        handle,
+        known,
+        WAIT_INTERVAL_MS,
+        WAIT_TIMEOUT_MS,
+      );
+      if (result !== -ECANCELED) check("vmfork_wait", result);
     } finally {
       signal.removeEventListener("abort", wake);
     }

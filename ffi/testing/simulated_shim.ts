@@ -43,6 +43,7 @@ export function simulatedShim(machine: SimulatedMachine): Shim {
     symbols: new SimulatedSymbols(machine).bound(),
     origin: "simulated",
     cachedPages: true,
+    closed: false,
     close() {},
   };
 }
