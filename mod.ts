@@ -92,7 +92,10 @@ export interface ConfigureOptions extends CrngOptions {
    * parent has passed on. @default {what this machine has}
    */
   readonly source?: GenerationSource | InheritedMemory;
-  /** Entropy in place of the kernel's: for tests on a simulated machine. @default {the machine's} */
+  /**
+   * Entropy in place of the kernel's, for tests on a simulated machine: it takes a timely source with an id
+   * beside it. @default {the machine's}
+   */
   readonly entropy?: EntropySource;
 }
 
@@ -298,10 +301,11 @@ export function notifyFork(extra?: BufferSource): void {
 }
 
 /**
- * Sets what this realm's generators use. Opens the machine at once, so that a level that cannot be had
- * shows here. After the first draw it wipes the state in use; the next draw reseeds.
+ * Sets what the default generator and every later {@linkcode Crng} of this realm use. Opens the machine at
+ * once, so that a level that cannot be had shows here; draws then throw the same until it succeeds. The
+ * default generator's state is wiped and the next draw reseeds. A `Crng` made before keeps what it has.
  *
- * @param options what to use; what is left out goes back to its default
+ * @param options what to use; what is left out, `require` too, goes back to its default
  * @throws {TypeError} If an option is unknown, or the strategy needs an id and there is none
  * @throws {ProtectionError} If the level is lower than required, or something named cannot be used
  * @example

@@ -25,14 +25,10 @@
  * @module
  */
 
-import { writableByOthers } from "./shim/folders.ts";
-import {
-  flagsFor,
-  granted,
-  SHIM_FOLDERS,
-  shimBytes,
-  shimFile,
-} from "./shim/load.ts";
+import { thisRuntime } from "./runtime/mod.ts";
+import { builtin, nodeProcess } from "./runtime/node_process.ts";
+import { nearestFolder, writableByOthers } from "./shim/folders.ts";
+import { flagsFor, SHIM_FOLDERS, shimBytes, shimFile } from "./shim/load.ts";
 
 const FILE_MODE = 0o555;
 const FOLDER_MODE = 0o755;
@@ -73,18 +69,19 @@ export class InstallError extends Error {
 export function install(folder: string): string {
   const file = shimFile();
   if (file === undefined) {
+    const { os, arch } = thisRuntime();
     throw new InstallError(
-      `Cannot install as there is no shim for ${Deno.build.os} on ${Deno.build.arch}`,
+      `Cannot install as there is no shim for ${os} on ${arch}`,
     );
   }
   requireFlags(folder);
   try {
-    Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-    const real = Deno.realPathSync(folder);
-    const problem = writableByOthers(real, Deno.uid()!);
-    if (problem !== undefined) {
-      throw new InstallError(`Cannot install to "${real}" as ${problem}`);
-    }
+    const fs = builtin("node:fs");
+    requireOwnFolders(nearestFolder(folder)); // before anything is made below it
+    fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    const real = fs.realpathSync(folder);
+    requireOwnFolders(real);
+    requireFlags(real); // a link may lead to where nothing is granted
     const path = `${real === "/" ? "" : real}/${file.name}`;
     const bytes = shimBytes(file);
     if (!isInstalled(path, bytes)) replace(path, bytes);
@@ -101,66 +98,66 @@ export function install(folder: string): string {
 }
 
 function requireFlags(folder: string): void {
-  const wanted: Deno.PermissionDescriptor[] = [
-    { name: "read" },
-    { name: "write", path: folder },
-    { name: "sys", kind: "uid" },
-  ];
-  if (wanted.every(granted)) return;
-  throw new InstallError(
-    `Cannot install as it takes the flags --allow-read --allow-write=${folder} --allow-sys=uid`,
-  );
+  const flags = thisRuntime().missingInstallFlags(folder);
+  if (flags === undefined) return;
+  throw new InstallError(`Cannot install as it takes the flags ${flags}`);
+}
+
+/** The installing user; root where the system knows no users. */
+function thisUser(): number {
+  return nodeProcess()?.getuid?.() ?? ROOT;
+}
+
+function requireOwnFolders(folder: string): void {
+  const problem = writableByOthers(folder, thisUser());
+  if (problem === undefined) return;
+  throw new InstallError(`Cannot install to "${folder}" as ${problem}`);
 }
 
 function isInstalled(path: string, bytes: Uint8Array): boolean {
   try {
-    const { isFile, mode, uid } = Deno.lstatSync(path);
-    const found = Deno.readFileSync(path);
-    return isFile && (mode! & 0o777) === FILE_MODE &&
-      (uid === ROOT || uid === Deno.uid()) &&
+    const fs = builtin("node:fs");
+    const stat = fs.lstatSync(path);
+    const found = fs.readFileSync(path);
+    return stat.isFile() && (stat.mode & 0o777) === FILE_MODE &&
+      (stat.uid === ROOT || stat.uid === thisUser()) &&
       found.length === bytes.length &&
       found.every((byte, i) => byte === bytes[i]);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if ((error as { code?: string }).code === "ENOENT") return false;
     throw error;
   }
 }
 
 /** A mapped library is never written to in place: that would crash who has loaded it. */
 function replace(path: string, bytes: Uint8Array): void {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+  const fs = builtin("node:fs");
+  const temporary = `${path}.${nodeProcess()?.pid}-${Date.now()}.tmp`;
+  const file = fs.openSync(temporary, "wx", FILE_MODE);
   try {
-    const file = Deno.openSync(temporary, {
-      write: true,
-      createNew: true,
-      mode: FILE_MODE,
-    });
-    try {
-      for (let done = 0; done < bytes.length;) {
-        done += file.writeSync(bytes.subarray(done));
-      }
-      file.syncSync();
-    } finally {
-      file.close();
-    }
-    Deno.chmodSync(temporary, FILE_MODE); // whatever the umask took away
-    Deno.renameSync(temporary, path);
+    writeWhole(file, bytes);
+    fs.chmodSync(temporary, FILE_MODE); // whatever the umask took away
+    fs.renameSync(temporary, path);
   } catch (error) {
-    removeIfThere(temporary);
+    fs.rmSync(temporary, { force: true });
     throw error;
   }
 }
 
-function removeIfThere(path: string): void {
+function writeWhole(file: number, bytes: Uint8Array): void {
+  const fs = builtin("node:fs");
   try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    for (let done = 0; done < bytes.length;) {
+      done += fs.writeSync(file, bytes, done);
+    }
+    fs.fsyncSync(file);
+  } finally {
+    fs.closeSync(file);
   }
 }
 
-function main(): number {
-  const [folder, ...rest] = Deno.args;
+function main(args: readonly string[]): number {
+  const [folder, ...rest] = args;
   if (folder === undefined || rest.length > 0 || folder.startsWith("-")) {
     console.error(
       `usage: deno run --allow-read --allow-write=FOLDER --allow-sys=uid jsr:@vmfork/crng/install FOLDER
@@ -190,4 +187,8 @@ FOLDER is best ${
   }
 }
 
-if (import.meta.main) Deno.exit(main());
+// A command in Deno only: an npm package brings the file along.
+if (import.meta.main && "Deno" in globalThis) {
+  const process = nodeProcess()!;
+  process.exitCode = main(process.argv.slice(2));
+}

@@ -37,7 +37,8 @@ const SHIM_FOLDER: string = fileURLToPath(
   new URL("../ffi/shim/", import.meta.url),
 );
 const EMBEDDED: string = `${SHIM_FOLDER}embedded.ts`;
-const SOURCES: readonly string[] = ["vmfork.c", "sys.h"];
+const UNITS: readonly string[] = ["vmfork.c", "node_api.c"];
+const SOURCES: readonly string[] = [...UNITS, "sys.h", "node_api.h"];
 const ARCHES: readonly Arch[] = ["x86_64", "aarch64"];
 
 const COMPILERS: Readonly<
@@ -55,6 +56,8 @@ const FLAGS: readonly string[] = [
   "-std=gnu11",
   "-Os",
   "-fPIC",
+  // Node-API's addresses are filled in at load, null where there is none: no stubs that look them up at the first call.
+  "-fno-plt",
   "-shared",
   "-nostdlib",
   "-ffreestanding",
@@ -77,9 +80,10 @@ const FLAGS: readonly string[] = [
   "-Wl,-z,nodelete",
   "-Wl,-z,noexecstack",
   // Neither may pad the file to page boundaries: 14 KB in place of 8, and on aarch64, with its pages of 64 KiB, 132
-  // KB in place of 9. There are no relocations that norelro could leave writable.
+  // KB in place of 9. What norelro leaves writable is Node-API's addresses, in a process that is full of such.
   "-Wl,-z,noseparate-code",
   "-Wl,-z,norelro",
+  "-Wl,-z,common-page-size=512",
 ];
 
 async function run(command: string, args: readonly string[]): Promise<string> {
@@ -113,7 +117,7 @@ async function buildArch(arch: Arch): Promise<Build> {
   const { command, flags } = COMPILERS[arch];
   const path = await Deno.makeTempFile({ suffix: ".so" });
   try {
-    await run(command, [...FLAGS, ...flags, "vmfork.c", "-o", path]);
+    await run(command, [...FLAGS, ...flags, ...UNITS, "-o", path]);
     return {
       bytes: await Deno.readFile(path),
       toolchain: await describeToolchain(command),

@@ -1,10 +1,10 @@
 import type { EntropySource } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
+import { thisRuntime } from "../runtime/mod.ts";
+import type { DeviceFile } from "../runtime/runtime.ts";
 
 /** The device, which Deno lets a program read with a permission for this one path. */
 export const URANDOM_PATH = "/dev/urandom";
-/** The flag for it. */
-export const URANDOM_FLAG = `--allow-read=${URANDOM_PATH}`;
 
 /** Linux, Documentation/admin-guide/devices.txt: character device 1:9. */
 const URANDOM_DEVICE = 1 << 8 | 9;
@@ -27,13 +27,9 @@ export interface UrandomEntropy extends EntropySource {
  * @throws {ProtectionError} If there is something else at that path
  */
 export function openUrandom(): UrandomEntropy | undefined {
-  const descriptor = { name: "read", path: URANDOM_PATH } as const;
-  if (Deno.permissions.querySync(descriptor).state !== "granted") {
-    return undefined;
-  }
-  const file = Deno.openSync(URANDOM_PATH);
-  const { isCharDevice, rdev } = file.statSync();
-  if (!isCharDevice || rdev !== URANDOM_DEVICE) {
+  const file = thisRuntime().openDevice(URANDOM_PATH);
+  if (file === undefined) return undefined;
+  if (file.device !== URANDOM_DEVICE) {
     file.close();
     throw new ProtectionError(
       "level-unavailable",
@@ -43,7 +39,7 @@ export function openUrandom(): UrandomEntropy | undefined {
   return urandomEntropy(file);
 }
 
-function urandomEntropy(file: Deno.FsFile): UrandomEntropy {
+function urandomEntropy(file: DeviceFile): UrandomEntropy {
   return {
     fill(seed) {
       // No hardware randomness and no cycle counter without a shim: zeros, and the finest clock.
@@ -61,10 +57,10 @@ function urandomEntropy(file: Deno.FsFile): UrandomEntropy {
   };
 }
 
-function readFull(file: Deno.FsFile, into: Uint8Array): void {
+function readFull(file: DeviceFile, into: Uint8Array): void {
   for (let done = 0; done < into.length;) {
-    const count = file.readSync(into.subarray(done));
-    if (count === null || count === 0) {
+    const count = file.read(into.subarray(done));
+    if (count === 0) {
       throw new ProtectionError(
         "entropy-failed",
         `Cannot draw as ${URANDOM_PATH} ended`,

@@ -4,9 +4,12 @@ import { check, requireLength, type Shim, ShimError } from "../shim/shim.ts";
 
 /** How often a wait looks at the page, in milliseconds. */
 const WAIT_INTERVAL_MS = 20;
-/** A wait of a Worker that was ended gives its place back after this time. */
-const WAIT_TIMEOUT_MS = 1_000;
-/** The shim's answer when it was woken. */
+/**
+ * How long one wait takes at most. A Worker that was ended gives its place back after this time, and Node waits
+ * for it: no hook of an environment runs before.
+ */
+const WAIT_TIMEOUT_MS = 250;
+/** Linux, <asm-generic/errno.h>: the wait was woken. */
 const ECANCELED = 125;
 const UNIQUE_ID_LENGTH = 16;
 

@@ -169,9 +169,9 @@ class SimulatedSymbols {
   #map(): number {
     if (this.#sealed) return -EPERM;
     if (!this.#opened) return -EBADF;
-    this.#sealed = true;
     const errno = MAP_ERRNO[this.#machine.obstruction!];
     if (errno !== undefined) return -errno;
+    this.#sealed = true;
     this.#mapped = true;
     this.#last = this.#machine.uniqueId().join();
     this.#count++;

@@ -28,17 +28,31 @@ const DT_NEEDED = 1n;
 const DT_HASH = 4n;
 const DT_STRTAB = 5n;
 const DT_SYMTAB = 6n;
+const DT_RELA = 7n;
+const DT_RELASZ = 8n;
 const DT_RPATH = 15n;
 const DT_TEXTREL = 22n;
 const DT_RUNPATH = 29n;
 const DT_FLAGS_1 = 0x6ffffffbn;
 const DT_VERNEED = 0x6ffffffen;
-/** Relocations, constructors and destructors: DT_RELA, DT_INIT, DT_FINI, DT_REL, DT_JMPREL, DT_INIT_ARRAY, DT_FINI_ARRAY */
-const CODE_AT_LOAD = [7n, 12n, 13n, 17n, 23n, 25n, 26n];
+/** Constructors, destructors, and code that the loader patches: DT_INIT, DT_FINI, DT_REL, DT_JMPREL, DT_INIT_ARRAY, DT_FINI_ARRAY */
+const CODE_AT_LOAD = [12n, 13n, 17n, 23n, 25n, 26n];
 const DF_1_NODELETE = 8n;
 const SYMBOL_SIZE = 24;
+const RELOCATION_SIZE = 24;
+/** The address of a symbol, as it is: R_X86_64_GLOB_DAT, R_AARCH64_GLOB_DAT */
+const GLOB_DAT = { x86_64: 6, aarch64: 1025 } as const;
+/** Of local symbols only those of sections are in the table; ld puts them there for its own sake. */
+const STB_LOCAL = 0;
+const STB_WEAK = 2;
 const SHN_UNDEF = 0;
-const MAX_SIZE = 10 * 1024;
+const MAX_SIZE = 12_800;
+
+/** What Node-API looks for in a module. */
+const NODE_API_EXPORTS = [
+  "napi_register_module_v1",
+  "node_api_module_get_api_version_v1",
+];
 
 interface Segment {
   type: number;
@@ -50,7 +64,13 @@ interface Segment {
 
 interface Symbol {
   name: string;
+  binding: number;
   section: number;
+}
+
+interface Relocation {
+  type: number;
+  symbol: Symbol;
 }
 
 /** What the loader sees of an ELF file: program headers and the dynamic table, not the section headers. */
@@ -136,7 +156,21 @@ class Elf {
       const at = table + (i + 1) * SYMBOL_SIZE;
       return {
         name: this.#readString(strings + this.view.getUint32(at, true)),
+        binding: this.view.getUint8(at + 4) >> 4,
         section: this.view.getUint16(at + 6, true),
+      };
+    });
+  }
+
+  relocations(): Relocation[] {
+    const symbols = this.symbols();
+    const table = this.#offsetOf(Number(this.tag(DT_RELA)));
+    const count = Number(this.tag(DT_RELASZ)) / RELOCATION_SIZE;
+    return Array.from({ length: count }, (_, i) => {
+      const info = table + i * RELOCATION_SIZE + 8;
+      return {
+        type: this.view.getUint32(info, true),
+        symbol: symbols[this.view.getUint32(info + 4, true) - 1]!,
       };
     });
   }
@@ -187,11 +221,17 @@ for (const arch of ["x86_64", "aarch64"] as const) {
       assert.ok(!elf.segments.some(({ type }) => type === PT_INTERP));
     });
 
-    it("runs nothing at load and has nothing to relocate", () => {
+    it("runs nothing at load, and takes nothing from the process but the addresses of Node-API", () => {
       assert.deepEqual(
         elf.dynamic.filter(([tag]) => CODE_AT_LOAD.includes(tag)),
         [],
       );
+      const relocations = elf.relocations();
+      assert.ok(relocations.length > 0);
+      for (const { type, symbol } of relocations) {
+        assert.equal(type, GLOB_DAT[arch]);
+        assert.match(symbol.name, /^napi_/);
+      }
     });
 
     it("is never unloaded", () => {
@@ -209,16 +249,25 @@ for (const arch of ["x86_64", "aarch64"] as const) {
       assert.equal(elf.segment(PT_GNU_STACK).flags & PF_X, 0);
     });
 
-    it("exports SHIM_SYMBOLS and nothing else, and leaves nothing undefined", () => {
-      const symbols = elf.symbols();
+    it("exports SHIM_SYMBOLS and the door of Node-API, and nothing else", () => {
       assert.deepEqual(
-        symbols.filter(({ section }) => section === SHN_UNDEF),
-        [],
+        elf.symbols()
+          .filter(({ section, binding }) =>
+            section !== SHN_UNDEF && binding !== STB_LOCAL
+          )
+          .map(({ name }) => name).sort(),
+        [...Object.keys(SHIM_SYMBOLS), ...NODE_API_EXPORTS].sort(),
       );
-      assert.deepEqual(
-        symbols.map(({ name }) => name).sort(),
-        Object.keys(SHIM_SYMBOLS).sort(),
+    });
+
+    it("leaves nothing undefined but Node-API, weakly: it also loads where there is none", () => {
+      const wanted = elf.symbols().filter(({ section }) =>
+        section === SHN_UNDEF
       );
+      for (const { name, binding } of wanted) {
+        assert.match(name, /^napi_/);
+        assert.equal(binding, STB_WEAK, name);
+      }
     });
 
     it("says which compiler and linker made it", () => {

@@ -1,0 +1,140 @@
+import type { ShimFile } from "../shim/embedded.ts";
+import {
+  installedPaths,
+  requireBytes,
+  shimBytes,
+  shimOf,
+} from "../shim/file.ts";
+import { type Shim, SHIM_SYMBOLS, ShimError } from "../shim/shim.ts";
+import { memfdPath } from "./deno_memfd.ts";
+import {
+  type DeviceFile,
+  MissingRight,
+  type NoShim,
+  type Runtime,
+} from "./runtime.ts";
+
+/** Deno: every right is queried before it is used, since what is not granted would be asked for. */
+export function denoRuntime(): Runtime {
+  return {
+    os: Deno.build.os,
+    arch: Deno.build.arch,
+    flagsFor,
+    readFlag: (path) => `--allow-read=${path}`,
+    missingInstallFlags,
+    variable: (name) =>
+      granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined,
+    openShim,
+    findShim,
+    openDevice,
+  };
+}
+
+/** A permission that was denied for some paths counts as missing: its use could throw. */
+function granted(descriptor: Deno.PermissionDescriptor): boolean {
+  const { state, partial } = Deno.permissions.querySync(descriptor);
+  return state === "granted" && !partial;
+}
+
+function flagsFor(path: string): string {
+  return `--allow-ffi=${path} --allow-read=${path}`;
+}
+
+function missingInstallFlags(folder: string): string | undefined {
+  const wanted: Deno.PermissionDescriptor[] = [
+    { name: "read" },
+    { name: "write", path: folder },
+    { name: "sys", kind: "uid" },
+  ];
+  if (wanted.every(granted)) return undefined;
+  return `--allow-read --allow-write=${folder} --allow-sys=uid`;
+}
+
+function openShim(path: string, file: ShimFile): Shim {
+  if (!granted({ name: "ffi", path }) || !granted({ name: "read", path })) {
+    throw new MissingRight(path);
+  }
+  requireBytes(path, Deno.readFileSync(path), file);
+  return shimOf(openLibrary(path), path, Deno.build.arch);
+}
+
+/**
+ * @throws {ShimError} If the file cannot be loaded
+ */
+function openLibrary(path: string): Deno.DynamicLibrary<typeof SHIM_SYMBOLS> {
+  try {
+    return Deno.dlopen(path, SHIM_SYMBOLS);
+  } catch (cause) {
+    throw new ShimError("load", String(cause), { cause });
+  }
+}
+
+/** An installed one, or, if FFI is granted without a path, the embedded copy: then nothing is written. */
+function findShim(file: ShimFile): Shim | NoShim {
+  const paths = installedPaths(file);
+  for (const path of paths) {
+    const shim = openInstalled(path, file);
+    if (shim !== undefined) return shim;
+  }
+  if (granted({ name: "ffi" })) return openEmbedded(file);
+  return {
+    reason: "the permission to load the shim is missing",
+    remedy: `${
+      flagsFor(paths[0]!)
+    } once jsr:@vmfork/crng/install has put it there, or --allow-ffi`,
+  };
+}
+
+function openEmbedded(file: ShimFile): Shim | NoShim {
+  try {
+    const path = memfdPath(file, shimBytes(file));
+    return shimOf(openLibrary(path), "memfd", Deno.build.arch);
+  } catch (error) {
+    if (!(error instanceof ShimError)) throw error;
+    return {
+      reason: error.message,
+      remedy: "an installed shim, and the flags for its file",
+    };
+  }
+}
+
+/**
+ * @throws {MissingRight} If FFI is granted for a file that may not be read: half of a decision
+ */
+function openInstalled(path: string, file: ShimFile): Shim | undefined {
+  if (!granted({ name: "ffi", path })) return undefined;
+  if (!granted({ name: "read", path })) {
+    // Without a path it is no word about this file, with exceptions or not.
+    if (Deno.permissions.querySync({ name: "ffi" }).state === "granted") {
+      return undefined;
+    }
+    throw new MissingRight(path);
+  }
+  try {
+    return openShim(path, file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function openIfThere(path: string): Deno.FsFile | undefined {
+  try {
+    return Deno.openSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function openDevice(path: string): DeviceFile | undefined {
+  if (!granted({ name: "read", path })) return undefined;
+  const file = openIfThere(path);
+  if (file === undefined) return undefined;
+  const { isCharDevice, rdev } = file.statSync();
+  return {
+    device: isCharDevice && rdev !== null ? rdev : undefined,
+    read: (into) => file.readSync(into) ?? 0,
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,61 @@
+import type { ShimFile } from "../shim/embedded.ts";
+import type { Shim } from "../shim/shim.ts";
+
+/** Why there is no shim in this realm, and what would give it one. */
+export interface NoShim {
+  /** What stood in the way. */
+  readonly reason: string;
+  /** What would have to be granted or changed. */
+  readonly remedy: string;
+}
+
+/** A file that is read bit by bit. */
+export interface DeviceFile {
+  /** The device's number, as `stat()` tells it; undefined if it is no character device. */
+  readonly device: number | undefined;
+  /** Reads into the array; how many bytes, 0 at the end. */
+  read(into: Uint8Array): number;
+  /** Closes it. */
+  close(): void;
+}
+
+/** The program lacks the right to load or read a file; no one was asked for it. */
+export class MissingRight extends Error {
+  /** The file. */
+  readonly path: string;
+
+  constructor(path: string, options?: ErrorOptions) {
+    super(`Cannot use "${path}" as the right to do so is missing`, options);
+    this.path = path;
+  }
+}
+
+/**
+ * What the library asks of the runtime around it. Nothing here ever prompts: an adapter uses what is
+ * granted, and throws {@linkcode MissingRight} for the rest.
+ */
+export interface Runtime {
+  /** The operating system, by Deno's names: `"linux"`. */
+  readonly os: string;
+  /** The architecture, by Deno's names: `"x86_64"`, `"aarch64"`. */
+  readonly arch: string;
+  /** The flags that loading the shim at this path takes. */
+  flagsFor(path: string): string;
+  /** The flag that reading this file takes. */
+  readFlag(path: string): string;
+  /** The flags that installing to this folder takes, if one of them is missing. */
+  missingInstallFlags(folder: string): string | undefined;
+  /** An environment variable, if it is set and may be read. */
+  variable(name: string): string | undefined;
+  /**
+   * Loads the shim at a path, after a look at its bytes.
+   *
+   * @throws {MissingRight} If a right is missing
+   * @throws {ShimError} If it is another file, or cannot be loaded
+   */
+  openShim(path: string, file: ShimFile): Shim;
+  /** Loads the shim from where it is when nobody names a path. */
+  findShim(file: ShimFile): Shim | NoShim;
+  /** Opens a device for reading; undefined if it or the right to do so is missing. */
+  openDevice(path: string): DeviceFile | undefined;
+}

@@ -1,0 +1,343 @@
+/*
+ * The second door of the same file: the functions of vmfork.c for Node.js and whatever else has Node-API, under the
+ * same names, with the same arguments and results as ShimSymbols in shim.ts.
+ *
+ * Whoever loads the file can call these with anything. So every argument is checked: no call from JavaScript reads or
+ * writes outside of the arrays that it passes.
+ *
+ * There is no state per environment: the main thread and any number of worker threads load the file, come and go.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "node_api.h"
+
+/* Of vmfork.c. Protected: exported, and yet called without a detour that another library could take over. */
+#define SHIM __attribute__((visibility("protected")))
+
+SHIM uint32_t vmfork_abi(void);
+SHIM uint32_t vmfork_generation(void);
+SHIM int32_t vmfork_unique_id(uint8_t *id);
+SHIM int32_t vmfork_seed(uint8_t *seed);
+SHIM int32_t vmfork_nonce(uint8_t *nonce);
+SHIM int32_t vmfork_hedged_nonce(uint8_t *nonce);
+SHIM uint32_t vmfork_hardware(void);
+SHIM uint32_t vmfork_status(void);
+SHIM int32_t vmfork_read_table(const char *name, uint8_t *into, uint32_t capacity);
+SHIM int32_t vmfork_open_memory(void);
+SHIM int32_t vmfork_adopt_memory(int32_t fd);
+SHIM int32_t vmfork_read_physical(uint64_t address, uint32_t width, uint8_t *into);
+SHIM int32_t vmfork_map(uint64_t address, const char *hid);
+SHIM int32_t vmfork_seal(void);
+SHIM int32_t vmfork_wait_open(void);
+SHIM int32_t vmfork_wait(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms);
+SHIM int32_t vmfork_wake(int32_t handle);
+SHIM int32_t vmfork_close(void);
+
+enum {
+	UNIQUE_ID_SIZE = 16,
+	SEED_SIZE = 104,
+	NONCE_SIZE = 12,
+	MAX_WIDTH = 8,
+	MAX_ARGUMENTS = 4,
+	/* Twice MAX_WAITS of vmfork.c: a wait that is over holds its place until its event loop has looked. */
+	MAX_PENDING = 64
+};
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The functions: names and sizes only, since a pointer in a table would have to be relocated. */
+
+enum kind {
+	NONE,
+	INT32,
+	UINT32,
+	UINT64, /* a bigint */
+	STRING, /* a Uint8Array that ends in NUL */
+	BYTES = MAX_WIDTH /* this and above: a Uint8Array of at least so many bytes */
+};
+
+enum function {
+	ABI,
+	GENERATION,
+	UNIQUE_ID,
+	SEED,
+	NONCE,
+	HEDGED_NONCE,
+	HARDWARE,
+	STATUS,
+	READ_TABLE,
+	OPEN_MEMORY,
+	ADOPT_MEMORY,
+	READ_PHYSICAL,
+	MAP,
+	SEAL,
+	WAIT_OPEN,
+	WAIT,
+	WAKE,
+	CLOSE,
+	FUNCTIONS
+};
+
+static const struct {
+	char name[24];
+	uint8_t kinds[MAX_ARGUMENTS];
+} functions[FUNCTIONS] = {
+	[ABI] = { "vmfork_abi", { NONE } },
+	[GENERATION] = { "vmfork_generation", { NONE } },
+	[UNIQUE_ID] = { "vmfork_unique_id", { UNIQUE_ID_SIZE } },
+	[SEED] = { "vmfork_seed", { SEED_SIZE } },
+	[NONCE] = { "vmfork_nonce", { NONCE_SIZE } },
+	[HEDGED_NONCE] = { "vmfork_hedged_nonce", { NONCE_SIZE } },
+	[HARDWARE] = { "vmfork_hardware", { NONE } },
+	[STATUS] = { "vmfork_status", { NONE } },
+	[READ_TABLE] = { "vmfork_read_table", { STRING, BYTES, UINT32 } },
+	[OPEN_MEMORY] = { "vmfork_open_memory", { NONE } },
+	[ADOPT_MEMORY] = { "vmfork_adopt_memory", { INT32 } },
+	[READ_PHYSICAL] = { "vmfork_read_physical", { UINT64, UINT32, MAX_WIDTH } },
+	[MAP] = { "vmfork_map", { UINT64, STRING } },
+	[SEAL] = { "vmfork_seal", { NONE } },
+	[WAIT_OPEN] = { "vmfork_wait_open", { NONE } },
+	[WAIT] = { "vmfork_wait", { INT32, UINT32, UINT32, INT32 } },
+	[WAKE] = { "vmfork_wake", { INT32 } },
+	[CLOSE] = { "vmfork_close", { NONE } }
+};
+
+/* Arguments */
+
+struct argument {
+	uint8_t *bytes;
+	size_t length; /* of the bytes */
+	uint64_t wide;
+	uint32_t number;
+};
+
+static bool take_bytes(napi_env env, napi_value value, enum kind kind, struct argument *into)
+{
+	void *bytes = NULL;
+	int type = -1;
+
+	if (napi_get_typedarray_info(env, value, &type, &into->length, &bytes, NULL, NULL) != NAPI_OK ||
+	    type != NAPI_UINT8_ARRAY || !bytes)
+		return false;
+	into->bytes = bytes;
+	if (kind == STRING)
+		return into->length && !into->bytes[into->length - 1];
+	return into->length >= kind;
+}
+
+static bool take_argument(napi_env env, napi_value value, enum kind kind, struct argument *into)
+{
+	bool lossless = false;
+
+	switch (kind) {
+	case INT32:
+		return napi_get_value_int32(env, value, (int32_t *)&into->number) == NAPI_OK;
+	case UINT32:
+		return napi_get_value_uint32(env, value, &into->number) == NAPI_OK;
+	case UINT64:
+		return napi_get_value_bigint_uint64(env, value, &into->wide, &lossless) == NAPI_OK && lossless;
+	default:
+		return take_bytes(env, value, kind, into);
+	}
+}
+
+static bool take_arguments(napi_env env, napi_callback_info info, const uint8_t *kinds, struct argument *into)
+{
+	napi_value values[MAX_ARGUMENTS];
+	size_t count = MAX_ARGUMENTS;
+
+	if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != NAPI_OK)
+		return false;
+	for (size_t i = 0; i < MAX_ARGUMENTS && kinds[i] != NONE; i++)
+		if (i >= count || !take_argument(env, values[i], (enum kind)kinds[i], &into[i]))
+			return false;
+	return true;
+}
+
+static napi_value refuse(napi_env env)
+{
+	napi_throw_type_error(env, NULL, "Cannot call the shim as the arguments are not those that it takes");
+	return NULL;
+}
+
+/* Plain calls */
+
+static napi_value call_generation(napi_env env, napi_callback_info info)
+{
+	napi_value value = NULL;
+
+	(void)info;
+	napi_create_uint32(env, vmfork_generation(), &value);
+	return value;
+}
+
+/* Every result but the count fits into an int32_t. */
+static int32_t call_function(enum function function, const struct argument *a)
+{
+	switch (function) {
+	case ABI:
+		return (int32_t)vmfork_abi();
+	case UNIQUE_ID:
+		return vmfork_unique_id(a[0].bytes);
+	case SEED:
+		return vmfork_seed(a[0].bytes);
+	case NONCE:
+		return vmfork_nonce(a[0].bytes);
+	case HEDGED_NONCE:
+		return vmfork_hedged_nonce(a[0].bytes);
+	case HARDWARE:
+		return (int32_t)vmfork_hardware();
+	case STATUS:
+		return (int32_t)vmfork_status();
+	case READ_TABLE:
+		return vmfork_read_table((const char *)a[0].bytes, a[1].bytes,
+					 a[2].number < a[1].length ? a[2].number : (uint32_t)a[1].length);
+	case OPEN_MEMORY:
+		return vmfork_open_memory();
+	case ADOPT_MEMORY:
+		return vmfork_adopt_memory((int32_t)a[0].number);
+	case READ_PHYSICAL:
+		return vmfork_read_physical(a[0].wide, a[1].number, a[2].bytes);
+	case MAP:
+		return vmfork_map(a[0].wide, (const char *)a[1].bytes);
+	case SEAL:
+		return vmfork_seal();
+	case WAIT_OPEN:
+		return vmfork_wait_open();
+	case WAKE:
+		return vmfork_wake((int32_t)a[0].number);
+	default:
+		return vmfork_close();
+	}
+}
+
+static napi_value call_plain(napi_env env, napi_callback_info info)
+{
+	struct argument arguments[MAX_ARGUMENTS];
+	napi_value value = NULL;
+	void *data = NULL;
+	enum function function;
+
+	if (napi_get_cb_info(env, info, NULL, NULL, NULL, &data) != NAPI_OK)
+		return refuse(env);
+	function = (enum function)(uintptr_t)data;
+	if (!take_arguments(env, info, functions[function].kinds, arguments))
+		return refuse(env);
+	napi_create_int32(env, call_function(function, arguments), &value);
+	return value;
+}
+
+/* Waiting, on a thread of the pool. Places are static, since a wait may outlast whatever began it. */
+
+static struct pending {
+	bool taken;
+	int32_t handle, timeout_ms, result;
+	uint32_t known, interval_ms;
+	napi_deferred deferred;
+	napi_async_work work;
+} places[MAX_PENDING];
+
+static struct pending *take_place(void)
+{
+	for (int i = 0; i < MAX_PENDING; i++)
+		if (!__atomic_test_and_set(&places[i].taken, __ATOMIC_ACQUIRE))
+			return &places[i];
+	return NULL;
+}
+
+static void free_place(struct pending *pending)
+{
+	__atomic_clear(&pending->taken, __ATOMIC_RELEASE);
+}
+
+static void run_wait(napi_env env, void *data)
+{
+	struct pending *pending = data;
+
+	(void)env;
+	pending->result =
+		vmfork_wait(pending->handle, pending->known, pending->interval_ms, pending->timeout_ms);
+}
+
+/* In the event loop. It runs also while an environment is torn down; then no promise can be resolved, nor need be. */
+static void end_wait(napi_env env, int status, void *data)
+{
+	struct pending *pending = data;
+	napi_value result = NULL;
+
+	if (status == NAPI_CANCELLED) { /* it never ran, and its handle is still open */
+		vmfork_wake(pending->handle);
+		run_wait(env, pending);
+	}
+	napi_create_int32(env, pending->result, &result);
+	napi_resolve_deferred(env, pending->deferred, result);
+	napi_delete_async_work(env, pending->work);
+	free_place(pending);
+}
+
+static bool queue_wait(napi_env env, struct pending *pending, napi_value *promise)
+{
+	napi_value name = NULL;
+
+	if (napi_create_string_utf8(env, "vmfork_wait", NAPI_AUTO_LENGTH, &name) != NAPI_OK ||
+	    napi_create_async_work(env, NULL, name, run_wait, end_wait, pending, &pending->work) != NAPI_OK)
+		return false;
+	if (napi_create_promise(env, &pending->deferred, promise) == NAPI_OK &&
+	    napi_queue_async_work(env, pending->work) == NAPI_OK)
+		return true;
+	napi_delete_async_work(env, pending->work);
+	return false;
+}
+
+static napi_value call_wait(napi_env env, napi_callback_info info)
+{
+	struct argument arguments[MAX_ARGUMENTS];
+	struct pending *pending;
+	napi_value promise = NULL;
+
+	if (!take_arguments(env, info, functions[WAIT].kinds, arguments))
+		return refuse(env);
+	pending = take_place();
+	if (!pending)
+		return refuse(env);
+	pending->handle = (int32_t)arguments[0].number;
+	pending->known = arguments[1].number;
+	pending->interval_ms = arguments[2].number;
+	pending->timeout_ms = (int32_t)arguments[3].number;
+	if (queue_wait(env, pending, &promise))
+		return promise;
+	free_place(pending);
+	return refuse(env);
+}
+
+/* The door */
+
+static bool add_function(napi_env env, napi_value exports, enum function function)
+{
+	const napi_callback callback = function == GENERATION ? call_generation :
+				       function == WAIT	      ? call_wait :
+								call_plain;
+	const char *name = functions[function].name;
+	napi_value value = NULL;
+
+	return napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, (void *)(uintptr_t)function, &value) ==
+		       NAPI_OK &&
+	       napi_set_named_property(env, exports, name, value) == NAPI_OK;
+}
+
+EXPORT int32_t node_api_module_get_api_version_v1(void)
+{
+	return NODE_API_VERSION;
+}
+
+/* Where adding fails, an exception is pending, and the caller throws it. */
+EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports)
+{
+	for (int i = 0; i < FUNCTIONS; i++)
+		if (!add_function(env, exports, (enum function)i))
+			break;
+	return exports;
+}
