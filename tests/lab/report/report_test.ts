@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type {
-  ClonesFigures,
-  LabReport,
-  SourceRepeats,
-} from "../lab/figures.ts";
-import { writeReport } from "../lab/report/mod.ts";
-import { page } from "../lab/report/page.ts";
-import { picture } from "../lab/report/picture.ts";
-import { inOrder, repeatsChart } from "../lab/report/repeats_chart.ts";
-import { named } from "../lab/report/strips_chart.ts";
-import { summarize } from "../lab/report/summary.ts";
+import type { ClonesFigures, LabReport, SourceRepeats } from "../figures.ts";
+import { writeReport } from "./mod.ts";
+import { page } from "./page.ts";
+import { picture } from "./picture.ts";
+import { inOrder, repeatsChart } from "./repeats_chart.ts";
+import { named } from "./strips_chart.ts";
+import { summarize } from "./summary.ts";
 
 // Made up: small numbers that no measurement gives.
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { duration, quantile, roundUp } from "../lab/report/numbers.ts";
+import { duration, quantile, roundUp } from "./numbers.ts";
 
 it("duration() takes the unit that suits", () => {
   assert.deepEqual(

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { BaseCrng, Blake2s } from "../../crng/mod.ts";
-import { SimulatedMachine } from "../../ffi/testing/mod.ts";
-import { drawsFrom, keyAfterRefill } from "../lab/attacker/generator.ts";
-import { findKeys } from "../lab/attacker/keys.ts";
-import { ramPages } from "../lab/attacker/pages.ts";
+import { BaseCrng, Blake2s } from "../../../crng/mod.ts";
+import { SimulatedMachine } from "../../../ffi/testing/mod.ts";
+import { drawsFrom, keyAfterRefill } from "./generator.ts";
+import { findKeys } from "./keys.ts";
+import { ramPages } from "./pages.ts";
 
 // The lab's attacker, on what can be had without a machine.
 
