@@ -296,7 +296,7 @@ export function protection(): Protection {
  * afterRestore("clone-17");
  * ```
  */
-export function notifyFork(extra?: BufferSource): void {
+export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
   defaultCrng().notifyFork(extra);
 }
 

@@ -9,12 +9,6 @@ import type { Contestant } from "./measure.ts";
 /** Web Crypto's limit for one call. */
 const QUOTA = 65_536;
 
-const libc = Deno.dlopen("libc.so.6", {
-  // ssize_t getrandom(void *buf, size_t buflen, unsigned int flags);
-  getrandom: { parameters: ["buffer", "usize", "u32"], result: "isize" },
-});
-const urandom = Deno.openSync("/dev/urandom");
-
 function openShim(): Shim {
   const shim = loadShim();
   if (!("symbols" in shim)) throw new Error(shim.reason);
@@ -38,7 +32,8 @@ export const memory = generator("memory");
 /** A generator that draws as at level `hedged`: a fresh nonce a draw. */
 export const hedged = generator("hedged");
 
-function webCrypto(view: Uint8Array<ArrayBuffer>): void {
+/** `crypto.getRandomValues()`, in as many calls as its limit asks for. */
+export function webCrypto(view: Uint8Array<ArrayBuffer>): void {
   for (let at = 0; at < view.length; at += QUOTA) {
     crypto.getRandomValues(
       view.length <= QUOTA ? view : view.subarray(at, at + QUOTA),
@@ -46,22 +41,29 @@ function webCrypto(view: Uint8Array<ArrayBuffer>): void {
   }
 }
 
-/** Everything that draws `size` bytes. */
-export function drawing(size: number): Contestant[] {
+/** Ours at both levels, and a stream cipher in JavaScript, into reused views of `size` bytes. */
+export function drawing(
+  size: number,
+): Record<"memory" | "hedged" | "noble", Contestant> {
   const view = new Uint8Array(size);
   const zeros = new Uint8Array(size);
   const key = new Uint8Array(32);
   const nonce = new Uint8Array(12);
-  return [
-    { name: "memory", run: () => void memory.getRandomValues(view) },
-    { name: "hedged", run: () => void hedged.getRandomValues(view) },
-    { name: "crypto", run: () => webCrypto(view) },
-    { name: "crypto, allocating", run: () => webCrypto(new Uint8Array(size)) },
-    { name: "/dev/urandom", run: () => void urandom.readSync(view) },
-    {
-      name: "getrandom by FFI",
-      run: () => void libc.symbols.getrandom(view, BigInt(size), 0),
+  return {
+    memory: { name: "memory", run: () => void memory.getRandomValues(view) },
+    hedged: { name: "hedged", run: () => void hedged.getRandomValues(view) },
+    noble: {
+      name: "@noble",
+      run: () => void chacha20(key, nonce, zeros, view),
     },
-    { name: "@noble", run: () => void chacha20(key, nonce, zeros, view) },
-  ];
+  };
 }
+
+/** Single results of ours, by the names of the public functions. */
+export const SINGLE: readonly Contestant[] = [
+  { name: "the check alone", run: () => void shim.symbols.vmfork_generation() },
+  { name: "an empty call", run: () => {} },
+  { name: "randomUint32()", run: () => void memory.randomUint32() },
+  { name: "randomUUID()", run: () => void memory.randomUUID() },
+  { name: "randomInt(0, 1000)", run: () => void memory.randomInt(0, 1000) },
+];

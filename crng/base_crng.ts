@@ -244,7 +244,7 @@ export class BaseCrng {
    * @throws {TypeError} If `extra` is no buffer or view
    * @throws {ProtectionError} If fresh input cannot be had; draws then try again
    */
-  reseed(extra?: BufferSource): void {
+  reseed(extra?: ArrayBuffer | ArrayBufferView): void {
     this.#reseed("asked", extra === undefined ? extra : bytesOfSource(extra));
   }
 
@@ -256,7 +256,7 @@ export class BaseCrng {
    * @throws {TypeError} If `extra` is no buffer or view
    * @throws {ProtectionError} If fresh input cannot be had; draws then try again
    */
-  notifyFork(extra?: BufferSource): void {
+  notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
     this.#reseed("told", extra === undefined ? extra : bytesOfSource(extra));
   }
 

@@ -43,11 +43,14 @@ export function bytesOfIntegers(view: IntegerView): Uint8Array {
 }
 
 /**
- * The bytes of any buffer or view, for input.
+ * The bytes of any buffer or view, for input. (Web Crypto's `BufferSource`; but that name is not known
+ * where the types of browsers are not.)
  *
  * @throws {TypeError} If it is anything else
  */
-export function bytesOfSource(source: BufferSource): Uint8Array {
+export function bytesOfSource(
+  source: ArrayBuffer | ArrayBufferView,
+): Uint8Array {
   if (ArrayBuffer.isView(source)) {
     return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   }

@@ -128,7 +128,9 @@ function explain(error: unknown, path: string): NoShim {
   if (error instanceof MissingRight) {
     return {
       reason: "the permission to load the shim is missing",
-      remedy: flagsFor(path),
+      remedy: nodeProcess()?.permission
+        ? flagsFor(path)
+        : "node without the flag --no-addons",
     };
   }
   if (error instanceof ShimError) {

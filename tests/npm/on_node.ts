@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve, sep } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { shimFile } from "../../ffi/shim/load.ts";
+
+// What only Node has: its permission model, the package's own file, worker threads. Each test runs a program in a
+// process of its own. (The name keeps `deno test` away.)
+
+const PROGRAMS = join(dirname(fileURLToPath(import.meta.url)), "programs");
+/** The folder that the package is installed in. */
+const SANDBOX = PROGRAMS.slice(0, PROGRAMS.indexOf(`${sep}translated${sep}`));
+const PACKAGE = join(SANDBOX, "node_modules/@vmfork/crng");
+const SHIM = join(PACKAGE, "ffi/shim", shimFile()!.name);
+const LEVELS = ["kernel", "hedged", "memory"];
+/** Node 20 knows it by the longer name only. */
+const PERMISSION = process.allowedNodeEnvironmentFlags.has("--permission")
+  ? "--permission"
+  : "--experimental-permission";
+const TIMEOUT_MS = 60_000;
+
+const execute = promisify(execFile);
+
+async function run(
+  program: string,
+  flags: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const { stdout } = await execute(
+    process.execPath,
+    [...flags, resolve(PROGRAMS, program)],
+    { env, timeout: TIMEOUT_MS },
+  );
+  return stdout;
+}
+
+async function report(
+  flags: readonly string[],
+  env?: Record<string, string>,
+  program = "report.js",
+): // deno-lint-ignore no-explicit-any -- JSON of a program of ours
+Promise<any> {
+  return JSON.parse(await run(program, flags, env));
+}
+
+test("A program loads the package's own file", async () => {
+  const { level, shim, drawn } = await report([]);
+  assert.ok(LEVELS.includes(level));
+  assert.equal(shim, SHIM);
+  assert.equal(drawn, 32);
+});
+
+test("A program under the permission model needs addons and the package's folder, nothing else", async () => {
+  const { shim, drawn } = await report([
+    PERMISSION,
+    "--allow-addons",
+    `--allow-fs-read=${join(PROGRAMS, "*")}`,
+    `--allow-fs-read=${join(SANDBOX, "node_modules/@vmfork/*")}`,
+    `--allow-fs-read=${join(SANDBOX, "translated/package.json")}`,
+  ]);
+  assert.equal(shim, SHIM);
+  assert.equal(drawn, 32);
+});
+
+test("A program without the right to load addons draws at kernel, and is told the flag", async () => {
+  const { level, shim, notReached } = await report([
+    PERMISSION,
+    "--allow-fs-read=*",
+  ]);
+  assert.deepEqual({ level, shim }, { level: "kernel", shim: undefined });
+  for (const { reason, remedy } of notReached) {
+    assert.match(reason, /permission to load the shim is missing/);
+    assert.ok(remedy.includes("--allow-addons"), remedy);
+    assert.ok(remedy.includes(`--allow-fs-read=${SHIM}`), remedy);
+  }
+});
+
+test("A program without any right gets a ProtectionError that names the flags", async () => {
+  const { error } = await report([
+    PERMISSION,
+    `--allow-fs-read=${join(SANDBOX, "*")}`,
+  ]);
+  assert.equal(error.name, "ProtectionError");
+  assert.equal(error.code, "permission-denied");
+  for (const flag of ["--allow-addons", "--allow-fs-read=/dev/urandom"]) {
+    assert.ok(error.message.includes(flag), error.message);
+  }
+});
+
+test("A program with the flag --no-addons draws at kernel, and is told so", async () => {
+  const { level, notReached } = await report(["--no-addons"]);
+  assert.equal(level, "kernel");
+  assert.match(notReached[0].remedy, /--no-addons/);
+});
+
+test("A program in a runtime without Node-API draws at kernel, and is told so", async () => {
+  const { level, notReached } = await report([], {}, "no_node_api.js");
+  assert.equal(level, "kernel");
+  assert.match(notReached[0].reason, /there is no Node-API/);
+});
+
+test("A shim that was named and is missing, or is another file, is an error", async () => {
+  for (const path of [join(PACKAGE, "mod.js"), join(PACKAGE, "missing.so")]) {
+    const { error } = await report([], { VMFORK_SHIM: path });
+    assert.equal(error.name, "ProtectionError");
+    assert.equal(error.code, "level-unavailable");
+    assert.ok(error.message.includes(path), error.message);
+  }
+});
+
+test("A shim that was named and may not be loaded is an error that names the flags", async () => {
+  const { error } = await report([
+    PERMISSION,
+    `--allow-fs-read=${join(SANDBOX, "*")}`,
+  ], { VMFORK_SHIM: SHIM });
+  assert.equal(error.code, "permission-denied");
+  assert.ok(error.message.includes(`--allow-addons --allow-fs-read=${SHIM}`));
+});
+
+/** Runs a test on a copy of the package without its shims, as a bundler leaves it. */
+async function withoutShims(
+  body: (program: string) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "vmfork-"));
+  try {
+    cpSync(PACKAGE, join(folder, "node_modules/@vmfork/crng"), {
+      recursive: true,
+      filter: (path) => !path.endsWith(".so"),
+    });
+    const program = join(folder, "translated/tests/npm/programs/report.js");
+    cpSync(PROGRAMS, dirname(program), { recursive: true });
+    copyFileSync(
+      join(SANDBOX, "translated/package.json"),
+      join(folder, "package.json"),
+    );
+    await body(program);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("A bundled program draws at kernel, and is told which file is missing", async () => {
+  await withoutShims(async (program) => {
+    const { level, notReached } = await report([], {}, program);
+    assert.equal(level, "kernel");
+    assert.match(notReached[0].reason, /bundled/);
+    assert.ok(notReached[0].reason.includes(shimFile()!.name));
+  });
+});
+
+test("A bundled program can name a copy of the shim", async () => {
+  await withoutShims(async (program) => {
+    const { shim } = await report([], { VMFORK_SHIM: SHIM }, program);
+    assert.equal(shim, SHIM);
+  });
+});
+
+test("Worker threads each have a generator of their own, and may be ended while they draw", async () => {
+  const { sameLevel, different } = await report([], {}, "workers.js");
+  assert.equal(sameLevel, true);
+  assert.equal(different, 5);
+});
+
+test("Worker threads and the process may be ended while they wait for a fork", async () => {
+  const started = performance.now();
+  assert.equal(await run("waits.js", []), "ended\n");
+  // Four ends of at most 250 ms each, and start-up.
+  assert.ok(performance.now() - started < 10_000);
+});
