@@ -95,7 +95,10 @@ export interface ConfigureOptions extends CrngOptions {
    * parent has passed on. @default {what this machine has}
    */
   readonly source?: GenerationSource | InheritedMemory;
-  /** Entropy in place of the kernel's: for tests on a simulated machine. @default {the machine's} */
+  /**
+   * Entropy in place of the kernel's, for tests on a simulated machine: it takes a timely source with an id
+   * beside it. @default {the machine's}
+   */
   readonly entropy?: EntropySource;
 }
 
@@ -115,7 +118,7 @@ let standard: Crng | undefined;
  * ```ts
  * import { Crng } from "@vmfork/crng";
  *
- * using crng = new Crng({ strategy: "injection" });
+ * using crng = new Crng({ require: "kernel" });
  * console.log(crng.protection.level, crng.randomInt(1, 7));
  * ```
  */
@@ -301,10 +304,11 @@ export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
 }
 
 /**
- * Sets what this realm's generators use. Opens the machine at once, so that a level that cannot be had
- * shows here. After the first draw it wipes the state in use; the next draw reseeds.
+ * Sets what the default generator and every later {@linkcode Crng} of this realm use. Opens the machine at
+ * once, so that a level that cannot be had shows here; draws then throw the same until it succeeds. The
+ * default generator's state is wiped and the next draw reseeds. A `Crng` made before keeps what it has.
  *
- * @param options what to use; what is left out goes back to its default
+ * @param options what to use; what is left out, `require` too, goes back to its default
  * @throws {TypeError} If an option is unknown, or the strategy needs an id and there is none
  * @throws {ProtectionError} If the level is lower than required, or something named cannot be used
  * @example
@@ -323,25 +327,31 @@ export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
  */
 export function configure(options: ConfigureOptions = {}): void {
   checkOptions(options);
+  const before = { defaults, standard, machine: realm.options };
   const { shim, source, entropy, ...rest } = options;
-  const replaced = standard;
   realm.configure({ shim, source, entropy });
   defaults = rest;
   standard = undefined;
   try {
     defaultCrng();
-  } finally {
-    replaced?.close();
+  } catch (error) {
+    if (error instanceof TypeError) {
+      // A wrong argument changes nothing.
+      realm.configure(before.machine);
+      ({ defaults, standard } = before);
+      throw error;
+    }
+    before.standard?.close();
+    throw error; // and every draw throws the same, until configure() succeeds
   }
+  before.standard?.close();
 }
 
 /** The realm's machine for one generator, given back if it does not suit. */
 function leaseFor(options: CrngOptions): Lease & { ports: CrngPorts } {
   checkOptions(options);
-  const { strategy = "input-pool", require = "kernel" } = {
-    ...defaults,
-    ...options,
-  };
+  const strategy = options.strategy ?? defaults.strategy ?? "input-pool";
+  const require = options.require ?? defaults.require ?? "kernel";
   const lease = realm.lease();
   try {
     const ports = {
@@ -376,9 +386,14 @@ function checkOptions(options: ConfigureOptions): void {
   if (source !== undefined && !isSourceOption(source)) {
     throw invalid("source", source);
   }
-  if (entropy !== undefined && typeof entropy?.fill !== "function") {
+  if (entropy !== undefined && !isEntropy(entropy)) {
     throw invalid("entropy", entropy);
   }
+}
+
+function isEntropy(entropy: EntropySource): boolean {
+  return typeof entropy === "object" && entropy !== null &&
+    typeof entropy.fill === "function" && typeof entropy.nonce === "function";
 }
 
 function isSourceOption(source: GenerationSource | InheritedMemory): boolean {

@@ -314,6 +314,9 @@ export class BaseCrng {
     try {
       this.#fill(bytes);
       out.set(bytes);
+    } catch (error) {
+      for (let i = 0; i < length; i++) out[i] = 0;
+      throw error;
     } finally {
       for (let i = 0; i < length; i++) bytes[i] = 0;
     }
@@ -357,7 +360,7 @@ export class BaseCrng {
   }
 
   #refill(): void {
-    this.#stream.eraseBuffer();
+    this.#stream.eraseRest();
     this.#stream.refill(this.#nextNonce());
   }
 

@@ -5,7 +5,5 @@
  * @param bytes the memory to wipe
  */
 export function wipe(bytes: Uint8Array | Int32Array): void {
-  // A loop and not fill(): a loop makes no call, so that a handler that runs at the end of the stack
-  // can still wipe.
   for (let i = 0; i < bytes.length; i++) bytes[i] = 0;
 }

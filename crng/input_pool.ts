@@ -1,5 +1,4 @@
 import { Blake2s, BLAKE2S_HASH_SIZE } from "./blake2s.ts";
-import { wipe } from "./bytes.ts";
 
 /**
  * The input pool of `drivers/char/random.c`: one BLAKE2s state that everything is mixed into, and
@@ -46,8 +45,8 @@ export class InputPool {
       this.#derive(seed, seedBlock, 1, out);
       this.#hash.init(nextKey);
     } finally {
-      wipe(seed);
-      wipe(nextKey);
+      // A loop, not a call: there may be no room on the stack for one.
+      for (let i = 0; i < BLAKE2S_HASH_SIZE; i++) seed[i] = nextKey[i] = 0;
       this.#scratch.wipe();
     }
   }

@@ -22,42 +22,75 @@ const KEY = 4;
 const COUNTER = 12;
 const NONCE = 13;
 
+/** The memory that a {@linkcode KeyStream} needs, in bytes. */
+export const KEY_STREAM_SIZE: number = CHACHA_KEY_SIZE + STATE_WORDS * 4 + END +
+  PIECE;
+
+/**
+ * How much private memory a large draw uses at a time: whole blocks, in plain arithmetic, since lengths go up
+ * to 2^31.
+ *
+ * @param all the bytes to make, the first half of block 0 included
+ */
+export function pieceSize(all: number): number {
+  return Math.min(
+    PIECE,
+    Math.ceil(all / CHACHA_BLOCK_SIZE) * CHACHA_BLOCK_SIZE,
+  );
+}
+
 /**
  * The key, and the bytes made from it: ChaCha20 with fast key erasure, as `crng_fast_key_erasure()` has it
  * in random.c. It knows nothing of forks; {@linkcode BaseCrng} decides when its bytes may be used.
  */
 export class KeyStream {
   /** The key, 32 bytes, which a reseed derives in place. */
-  readonly key: Uint8Array = new Uint8Array(CHACHA_KEY_SIZE);
-  readonly #key = new Int32Array(this.key.buffer);
-  readonly #words = new Int32Array(END / 4);
-  readonly #buffer = new Uint8Array(this.#words.buffer);
-  readonly #piece = new Int32Array(PIECE / 4);
-  readonly #pieceBytes = new Uint8Array(this.#piece.buffer);
+  readonly key: Uint8Array;
+  readonly #all: Int32Array;
+  readonly #key: Int32Array;
+  readonly #buffer: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #piece: Uint8Array;
+  readonly #pieceWords: Int32Array;
   /** The state of the blocks being made; zeros at other times. */
-  readonly #state = new Int32Array(STATE_WORDS);
+  readonly #state: Int32Array;
   /** Where the unread bytes of the buffer begin: a multiple of 4. */
   #position = END;
+
+  /**
+   * Lays everything out in one buffer.
+   *
+   * @param memory {@linkcode KEY_STREAM_SIZE} bytes; given by tests that look at what is erased
+   */
+  constructor(memory: ArrayBuffer = new ArrayBuffer(KEY_STREAM_SIZE)) {
+    let at = 0;
+    const next = (bytes: number): [Uint8Array, Int32Array] => {
+      const part = new Uint8Array(memory, at, bytes);
+      at += bytes;
+      return [part, new Int32Array(memory, part.byteOffset, bytes / 4)];
+    };
+    [this.key, this.#key] = next(CHACHA_KEY_SIZE);
+    [, this.#state] = next(STATE_WORDS * 4);
+    [this.#buffer, this.#words] = next(END);
+    [this.#piece, this.#pieceWords] = next(PIECE);
+    this.#all = new Int32Array(memory);
+  }
 
   /** How many bytes the buffer still holds. */
   get left(): number {
     return END - this.#position;
   }
 
-  /** Erases the bytes that the buffer still holds. */
+  /** Erases the buffer. */
   eraseBuffer(): void {
-    // What stood before the position was erased as it left.
-    for (let i = this.#position >> 2; i < END / 4; i++) this.#words[i] = 0;
     this.#position = END;
+    wipe(this.#words);
   }
 
   /** Wipes everything. */
   wipe(): void {
-    this.eraseBuffer();
-    wipe(this.#words);
-    wipe(this.key);
-    wipe(this.#piece);
-    wipe(this.#state);
+    this.#position = END;
+    wipe(this.#all);
   }
 
   /** Takes 4 bytes from the buffer, as a signed integer; there must be some. */
@@ -85,9 +118,14 @@ export class KeyStream {
     }
   }
 
+  /** Erases what the buffer still holds: what stood before the position was erased as it left. */
+  eraseRest(): void {
+    for (let i = this.#position >> 2; i < END / 4; i++) this.#words[i] = 0;
+    this.#position = END;
+  }
+
   /**
-   * Sixteen blocks: the first half of the first replaces the key at once, the rest is the new buffer. What
-   * the old one still held is erased.
+   * Sixteen blocks: the first half of the first replaces the key at once, the rest is the new buffer.
    */
   refill(nonce: Uint8Array): void {
     this.#position = END;
@@ -109,10 +147,7 @@ export class KeyStream {
   produceLarge(out: Uint8Array, nonce: Uint8Array): void {
     this.#begin(nonce);
     const all = CHACHA_KEY_SIZE + out.length;
-    const used = Math.min(
-      PIECE,
-      all + CHACHA_BLOCK_SIZE - 1 & -CHACHA_BLOCK_SIZE,
-    );
+    const used = pieceSize(all);
     try {
       // `at` counts from the start of block 0.
       for (let at = 0; at < all; at += used) {
@@ -120,14 +155,14 @@ export class KeyStream {
         const to = Math.min(used, all - at);
         chacha20Blocks(
           this.#state,
-          this.#piece,
+          this.#pieceWords,
           Math.ceil(to / CHACHA_BLOCK_SIZE),
         );
-        if (at === 0) this.#replaceKey(this.#piece);
+        if (at === 0) this.#replaceKey(this.#pieceWords);
         this.#copyPiece(from, to, out, at + from - CHACHA_KEY_SIZE);
       }
     } finally {
-      for (let i = 0; i < used >> 2; i++) this.#piece[i] = 0;
+      for (let i = 0; i < used >> 2; i++) this.#pieceWords[i] = 0;
       for (let i = 0; i < STATE_WORDS; i++) this.#state[i] = 0;
     }
   }
@@ -152,9 +187,9 @@ export class KeyStream {
 
   #copyPiece(from: number, to: number, out: Uint8Array, at: number): void {
     if (to - from > SHORT) {
-      out.set(this.#pieceBytes.subarray(from, to), at);
+      out.set(this.#piece.subarray(from, to), at);
     } else {
-      for (let i = from; i < to; i++) out[at + i - from] = this.#pieceBytes[i]!;
+      for (let i = from; i < to; i++) out[at + i - from] = this.#piece[i]!;
     }
   }
 

@@ -26,13 +26,20 @@ export class VmForkListeners {
     return () => void this.#listeners.delete(entry);
   }
 
-  /** One microtask each, so that one that throws does not stop the others. */
+  /** Calls all in one microtask. What they throw goes uncaught, but only after the last has run. */
   notify(event: VmForkEvent): void {
-    for (const entry of this.#listeners) {
-      queueMicrotask(() => {
-        if (this.#listeners.has(entry)) entry.call(event);
-      });
-    }
+    const told = [...this.#listeners];
+    queueMicrotask(() => {
+      for (const entry of told) {
+        try {
+          if (this.#listeners.has(entry)) entry.call(event);
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
+    });
   }
 
   clear(): void {

@@ -27,13 +27,11 @@
 
 import { thisRuntime } from "./runtime/mod.ts";
 import { builtin, nodeProcess } from "./runtime/node_process.ts";
+import { nearestFolder, writableByOthers } from "./shim/folders.ts";
 import { flagsFor, SHIM_FOLDERS, shimBytes, shimFile } from "./shim/load.ts";
 
 const FILE_MODE = 0o555;
 const FOLDER_MODE = 0o755;
-const WRITABLE_BY_OTHERS = 0o022;
-/** In a folder with this bit, such as /tmp, nobody can replace what belongs to someone else. */
-const STICKY = 0o1000;
 const ROOT = 0;
 
 /** The folder cannot hold the shim, or there is no shim for this machine. */
@@ -79,9 +77,11 @@ export function install(folder: string): string {
   requireFlags(folder);
   try {
     const fs = builtin("node:fs");
+    requireOwnFolders(nearestFolder(folder)); // before anything is made below it
     fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
     const real = fs.realpathSync(folder);
     requireOwnFolders(real);
+    requireFlags(real); // a link may lead to where nothing is granted
     const path = `${real === "/" ? "" : real}/${file.name}`;
     const bytes = shimBytes(file);
     if (!isInstalled(path, bytes)) replace(path, bytes);
@@ -103,31 +103,15 @@ function requireFlags(folder: string): void {
   throw new InstallError(`Cannot install as it takes the flags ${flags}`);
 }
 
-function isOwn(uid: number): boolean {
-  return uid === ROOT || uid === nodeProcess()?.getuid?.();
+/** The installing user; root where the system knows no users. */
+function thisUser(): number {
+  return nodeProcess()?.getuid?.() ?? ROOT;
 }
 
-/** Looks at the folder and at all above it. */
-function requireOwnFolders(real: string): void {
-  const parts = real.split("/").filter((part) => part !== "");
-  for (let depth = parts.length; depth >= 0; depth--) {
-    const path = `/${parts.slice(0, depth).join("/")}`;
-    const { uid, mode } = builtin("node:fs").lstatSync(path);
-    if (!isOwn(uid)) {
-      throw new InstallError(
-        `Cannot install to "${real}" as "${path}" belongs to another user: its uid is ${uid}`,
-      );
-    }
-    const safe = (mode & WRITABLE_BY_OTHERS) === 0 ||
-      (depth < parts.length && (mode & STICKY) !== 0);
-    if (!safe) {
-      throw new InstallError(
-        `Cannot install to "${real}" as others can write to "${path}": its mode is 0${
-          (mode & 0o7777).toString(8)
-        }`,
-      );
-    }
-  }
+function requireOwnFolders(folder: string): void {
+  const problem = writableByOthers(folder, thisUser());
+  if (problem === undefined) return;
+  throw new InstallError(`Cannot install to "${folder}" as ${problem}`);
 }
 
 function isInstalled(path: string, bytes: Uint8Array): boolean {
@@ -136,7 +120,7 @@ function isInstalled(path: string, bytes: Uint8Array): boolean {
     const stat = fs.lstatSync(path);
     const found = fs.readFileSync(path);
     return stat.isFile() && (stat.mode & 0o777) === FILE_MODE &&
-      isOwn(stat.uid) &&
+      (stat.uid === ROOT || stat.uid === thisUser()) &&
       found.length === bytes.length &&
       found.every((byte, i) => byte === bytes[i]);
   } catch (error) {
@@ -148,9 +132,10 @@ function isInstalled(path: string, bytes: Uint8Array): boolean {
 /** A mapped library is never written to in place: that would crash who has loaded it. */
 function replace(path: string, bytes: Uint8Array): void {
   const fs = builtin("node:fs");
-  const temporary = `${path}.${nodeProcess()?.pid}.tmp`;
+  const temporary = `${path}.${nodeProcess()?.pid}-${Date.now()}.tmp`;
+  const file = fs.openSync(temporary, "wx", FILE_MODE);
   try {
-    writeWhole(temporary, bytes);
+    writeWhole(file, bytes);
     fs.chmodSync(temporary, FILE_MODE); // whatever the umask took away
     fs.renameSync(temporary, path);
   } catch (error) {
@@ -159,9 +144,8 @@ function replace(path: string, bytes: Uint8Array): void {
   }
 }
 
-function writeWhole(path: string, bytes: Uint8Array): void {
+function writeWhole(file: number, bytes: Uint8Array): void {
   const fs = builtin("node:fs");
-  const file = fs.openSync(path, "wx", FILE_MODE);
   try {
     for (let done = 0; done < bytes.length;) {
       done += fs.writeSync(file, bytes, done);

@@ -1,5 +1,6 @@
 import type { Clock, EntropySource, GenerationSource } from "../crng/ports.ts";
 import type { CrngPorts } from "../crng/base_crng.ts";
+import { ProtectionError } from "../crng/errors.ts";
 import { openUrandom, URANDOM_PATH } from "./entropy/urandom.ts";
 import { shimEntropy } from "./entropy/shim_entropy.ts";
 import type {
@@ -32,7 +33,11 @@ export interface MachineOptions {
    * on. @default {the sources of this machine, in the order of `SOURCES`}
    */
   readonly source?: GenerationSource | InheritedMemory | undefined;
-  /** Entropy of the program's own, for tests. @default {the shim's, or `/dev/urandom`} */
+  /**
+   * Entropy of the program's own, for tests. It takes a timely source with an id beside it.
+   *
+   * @default {the shim's, or `/dev/urandom`}
+   */
   readonly entropy?: EntropySource | undefined;
 }
 
@@ -67,8 +72,11 @@ export function openMachine(
   options: MachineOptions = {},
   parts: MachineParts = {},
 ): Machine {
-  const { shim = loadShim(options.shim), look = {} } = parts;
   const { clock = performanceClock } = parts;
+  if (options.entropy !== undefined) {
+    return machine(clock, withOwnEntropy(options.entropy, options));
+  }
+  const { shim = loadShim(options.shim), look = {} } = parts;
   if (!("symbols" in shim)) return machine(clock, withoutShim(shim, options));
   try {
     return machine(clock, withShim(shim, look, options));
@@ -82,6 +90,7 @@ function withShim(shim: Shim, look: Look, options: MachineOptions): Parts {
   const hardware = shim.symbols.vmfork_hardware();
   const tested = (hardware & HARDWARE_DRAW) !== 0;
   const found = findSource(shim, look, options);
+  shim.symbols.vmfork_seal(); // whatever was found: nobody in this process needs to look any more
   const usable = "source" in found && found.source.timely &&
     (tested || hasId(found.source));
   const level = usable ? "memory" : tested ? "hedged" : "kernel";
@@ -94,7 +103,7 @@ function withShim(shim: Shim, look: Look, options: MachineOptions): Parts {
   return {
     level,
     source,
-    entropy: options.entropy ?? shimEntropy(shim.symbols, level !== "memory"),
+    entropy: shimEntropy(shim.symbols, level !== "memory"),
     confirmedBy: usable ? found.confirmedBy : undefined,
     device: found.device,
     hardware: [
@@ -132,52 +141,57 @@ function whyNotMemory(
   };
 }
 
-/** Without a shim there is the kernel alone, or what the program brings along. */
-function withoutShim(why: NoShim, options: MachineOptions): Parts {
-  const { source, entropy } = options;
-  if (isSource(source) && entropy !== undefined) {
-    return given(source, entropy, why);
+/** Without a shim there is the kernel alone. */
+function withoutShim(why: NoShim, { source }: MachineOptions): Parts {
+  if (source !== undefined && !isSource(source)) {
+    throw new ProtectionError(
+      "level-unavailable",
+      `Cannot use the inherited descriptor: ${why.reason}; it takes ${why.remedy}`,
+    );
   }
-  const memory: NotReached = { level: "memory", ...why };
-  const hedged: NotReached = { level: "hedged", ...why };
+  const notReached: NotReached[] = [
+    { level: "memory", ...why },
+    { level: "hedged", ...why },
+  ];
   const urandom = openUrandom();
-  if (urandom === undefined && entropy === undefined) {
-    return {
-      level: "none",
-      source: noSource,
-      entropy: undefined,
-      notReached: [memory, hedged, {
-        level: "kernel",
-        reason: "the permission to read /dev/urandom is missing",
-        remedy: thisRuntime().readFlag(URANDOM_PATH),
-      }],
-      close() {},
-    };
+  if (urandom === undefined) {
+    notReached.push({
+      level: "kernel",
+      reason: `${URANDOM_PATH} is missing, or the permission to read it`,
+      remedy: thisRuntime().readFlag(URANDOM_PATH),
+    });
   }
   return {
-    level: "kernel",
-    source: isSource(source) ? source : noSource,
-    entropy: entropy ?? urandom!,
-    notReached: [memory, hedged],
+    level: urandom === undefined ? "none" : "kernel",
+    source: source ?? noSource,
+    entropy: urandom,
+    notReached,
     close: () => urandom?.close(),
   };
 }
 
-/** A source and entropy of the program's own: as good as it says. */
-function given(
-  source: GenerationSource,
+/**
+ * Entropy of the program's own, of which nothing is known: all rests on the source, which must therefore be
+ * timely and have an id. No shim is loaded.
+ */
+function withOwnEntropy(
   entropy: EntropySource,
-  why: NoShim,
+  { source }: MachineOptions,
 ): Parts {
-  const usable = source.timely && hasId(source);
+  const usable = isSource(source) && source.timely && hasId(source);
   return {
-    level: usable ? "memory" : "kernel",
-    source,
-    entropy,
+    level: usable ? "memory" : "none",
+    source: isSource(source) ? source : noSource,
+    entropy: usable ? entropy : undefined,
     confirmedBy: usable ? "caller" : undefined,
-    notReached: usable
-      ? []
-      : [{ level: "memory", ...why }, { level: "hedged", ...why }],
+    notReached: usable ? [] : (["memory", "hedged", "kernel"] as const).map(
+      (level) => ({
+        level,
+        reason: "nothing is known of entropy of the program's own",
+        remedy:
+          "a timely source with an id beside it, or the machine's entropy",
+      }),
+    ),
     close() {},
   };
 }

@@ -13,10 +13,20 @@ export interface Lease {
  * its own permissions, and still make generators.
  */
 export class Realm {
+  readonly #openMachine: typeof openMachine;
   #options: MachineOptions = {};
   #open: { readonly machine: Machine; users: number } | undefined;
   /** Outlives the machine, since discovery works once in a process. */
   readonly #look: Look = {};
+
+  constructor(open: typeof openMachine = openMachine) {
+    this.#openMachine = open;
+  }
+
+  /** What {@linkcode Realm.configure} has set. */
+  get options(): MachineOptions {
+    return this.#options;
+  }
 
   /** Sets what the next machine is; those in use stay open until they are released. */
   configure(options: MachineOptions): void {
@@ -33,7 +43,7 @@ export class Realm {
    */
   lease(): Lease {
     const open = this.#open ??= {
-      machine: openMachine(this.#options, { look: this.#look }),
+      machine: this.#openMachine(this.#options, { look: this.#look }),
       users: 0,
     };
     open.users++;

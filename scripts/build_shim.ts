@@ -127,7 +127,8 @@ async function buildArch(arch: Arch): Promise<Build> {
   }
 }
 
-async function buildAll(): Promise<Builds> {
+/** Builds the shim for every architecture with this machine's compilers. */
+export async function buildAll(): Promise<Builds> {
   return {
     x86_64: await buildArch("x86_64"),
     aarch64: await buildArch("aarch64"),

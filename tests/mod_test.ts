@@ -73,6 +73,7 @@ test("configure() refuses options that it does not know, and changes nothing", (
     { source: { descriptor: -1, address: 8n } },
     { source: { descriptor: 3, address: 8 } },
     { entropy: {} },
+    { entropy: { fill() {} } },
   ];
   for (const options of wrong) {
     assert.throws(() => configure(options as ConfigureOptions), TypeError);
@@ -82,30 +83,22 @@ test("configure() refuses options that it does not know, and changes nothing", (
 });
 
 test("configure() makes less than the required level an error, then and at each draw", () => {
-  const machine = new SimulatedMachine();
-  const late = { ...machine.source, timely: false };
-  const source = {
-    ...late,
-    name: "late",
-    generation: machine.source.generation,
-    uniqueId: () => 0,
-    changed: () => Promise.resolve(1),
-  };
+  // Without a source that has an id, entropy of the program's own is worth nothing.
+  const { entropy } = new SimulatedMachine();
   const required = (error: unknown): boolean =>
     error instanceof ProtectionError && error.remedy === "permit" &&
     /"memory" is required/.test(error.message);
-  assert.throws(
-    () => configure({ source, entropy: machine.entropy, require: "memory" }),
-    required,
-  );
+  assert.throws(() => configure({ entropy, require: "memory" }), required);
   assert.throws(() => getRandom(4), required);
-  assert.equal(protection().level === "memory", false);
-  configure({ source, entropy: machine.entropy });
+  assert.throws(() => new Crng({ require: undefined } as object), required);
+  assert.equal(protection().level, "none");
+  configure(simulated());
   assert.equal(getRandom(4).length, 4);
 });
 
-test("configure() refuses injection where there is no id", () => {
-  const machine = new SimulatedMachine();
+test("configure() refuses injection where there is no id, and changes nothing", () => {
+  configure(simulated());
+  const before = defaultCrng();
   const source = {
     name: "counter",
     timely: true,
@@ -113,11 +106,10 @@ test("configure() refuses injection where there is no id", () => {
     uniqueId: () => 0,
     changed: () => Promise.resolve(1),
   };
-  assert.throws(
-    () =>
-      configure({ source, entropy: machine.entropy, strategy: "injection" }),
-    TypeError,
-  );
+  assert.throws(() => configure({ source, strategy: "injection" }), TypeError);
+  assert.equal(defaultCrng(), before);
+  assert.equal(getRandom(4).length, 4);
+  assert.equal(protection().source, "vmgenid");
 });
 
 test("defaultCrng() can be closed, and the next draw opens another", () => {

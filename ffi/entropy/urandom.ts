@@ -23,17 +23,20 @@ export interface UrandomEntropy extends EntropySource {
 /**
  * Opens `/dev/urandom`, if reading it is granted.
  *
- * @returns the source, or undefined where reading is not granted
+ * @param path in tests another file
+ * @returns the source, or undefined where it is missing or reading it is not granted
  * @throws {ProtectionError} If there is something else at that path
  */
-export function openUrandom(): UrandomEntropy | undefined {
-  const file = thisRuntime().openDevice(URANDOM_PATH);
+export function openUrandom(
+  path: string = URANDOM_PATH,
+): UrandomEntropy | undefined {
+  const file = thisRuntime().openDevice(path);
   if (file === undefined) return undefined;
   if (file.device !== URANDOM_DEVICE) {
     file.close();
     throw new ProtectionError(
       "level-unavailable",
-      `Cannot use ${URANDOM_PATH} as it is not the kernel's device 1:9`,
+      `Cannot use ${path} as it is not the kernel's device 1:9`,
     );
   }
   return urandomEntropy(file);

@@ -6,8 +6,8 @@ import {
   shimOf,
   shimPaths,
 } from "../shim/file.ts";
-import { type Shim, SHIM_SYMBOLS } from "../shim/shim.ts";
-import { loadMemfd } from "./deno_memfd.ts";
+import { type Shim, SHIM_SYMBOLS, ShimError } from "../shim/shim.ts";
+import { memfdPath } from "./deno_memfd.ts";
 import {
   type DeviceFile,
   MissingRight,
@@ -31,8 +31,10 @@ export function denoRuntime(): Runtime {
   };
 }
 
+/** A permission that was denied for some paths counts as missing: its use could throw. */
 function granted(descriptor: Deno.PermissionDescriptor): boolean {
-  return Deno.permissions.querySync(descriptor).state === "granted";
+  const { state, partial } = Deno.permissions.querySync(descriptor);
+  return state === "granted" && !partial;
 }
 
 function flagsFor(path: string): string {
@@ -54,7 +56,18 @@ function openShim(path: string, file: ShimFile): Shim {
     throw new MissingRight(path);
   }
   requireBytes(path, Deno.readFileSync(path), file);
-  return shimOf(Deno.dlopen(path, SHIM_SYMBOLS), path, Deno.build.arch);
+  return shimOf(openLibrary(path), path, Deno.build.arch);
+}
+
+/**
+ * @throws {ShimError} If the file cannot be loaded
+ */
+function openLibrary(path: string): Deno.DynamicLibrary<typeof SHIM_SYMBOLS> {
+  try {
+    return Deno.dlopen(path, SHIM_SYMBOLS);
+  } catch (cause) {
+    throw new ShimError("load", String(cause), { cause });
+  }
 }
 
 /** One in a file, or, if FFI is granted without a path, the embedded copy: then nothing is written. */
@@ -63,10 +76,7 @@ function findShim(file: ShimFile): Shim | NoShim {
     const shim = openFound(path, file);
     if (shim !== undefined) return shim;
   }
-  if (granted({ name: "ffi" })) {
-    const library = loadMemfd(file, shimBytes(file));
-    return shimOf(library, "memfd", Deno.build.arch);
-  }
+  if (granted({ name: "ffi" })) return openEmbedded(file);
   return {
     reason: "the permission to load the shim is missing",
     remedy: `${
@@ -75,13 +85,29 @@ function findShim(file: ShimFile): Shim | NoShim {
   };
 }
 
+function openEmbedded(file: ShimFile): Shim | NoShim {
+  try {
+    const path = memfdPath(file, shimBytes(file));
+    return shimOf(openLibrary(path), "memfd", Deno.build.arch);
+  } catch (error) {
+    if (!(error instanceof ShimError)) throw error;
+    return {
+      reason: error.message,
+      remedy: "an installed shim, and the flags for its file",
+    };
+  }
+}
+
 /**
  * @throws {MissingRight} If FFI is granted for a file that may not be read: half of a decision
  */
 function openFound(path: string, file: ShimFile): Shim | undefined {
   if (!granted({ name: "ffi", path })) return undefined;
   if (!granted({ name: "read", path })) {
-    if (granted({ name: "ffi" })) return undefined; // the memfd needs no reading
+    // Without a path it is no word about this file, with exceptions or not.
+    if (Deno.permissions.querySync({ name: "ffi" }).state === "granted") {
+      return undefined;
+    }
     throw new MissingRight(path);
   }
   try {
@@ -92,9 +118,19 @@ function openFound(path: string, file: ShimFile): Shim | undefined {
   }
 }
 
+function openIfThere(path: string): Deno.FsFile | undefined {
+  try {
+    return Deno.openSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 function openDevice(path: string): DeviceFile | undefined {
   if (!granted({ name: "read", path })) return undefined;
-  const file = Deno.openSync(path);
+  const file = openIfThere(path);
+  if (file === undefined) return undefined;
   const { isCharDevice, rdev } = file.statSync();
   return {
     device: isCharDevice && rdev !== null ? rdev : undefined,

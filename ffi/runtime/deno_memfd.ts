@@ -1,5 +1,5 @@
 import type { ShimFile } from "../shim/embedded.ts";
-import { SHIM_SYMBOLS, ShimError } from "../shim/shim.ts";
+import { ShimError } from "../shim/shim.ts";
 
 // <linux/memfd.h>, <linux/fcntl.h>: the same on x86-64 and arm64.
 const MFD_CLOEXEC = 1;
@@ -9,7 +9,11 @@ const F_GET_SEALS = 1034;
 /** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
 const ALL_SEALS = 15;
 /** Descriptors looked at for a copy that another realm of this process has made. */
-const MAX_DESCRIPTOR = 1024;
+const MAX_DESCRIPTOR = 65_536;
+/** So many unused numbers in a row are the end: the kernel gives out the lowest that is free. */
+const MAX_GAP = 1024;
+/** Milliseconds to wait for a realm that is just writing its copy. */
+const SEAL_TRIES = 50;
 const MAX_LINK = 128;
 
 const LIBC_SYMBOLS = {
@@ -30,26 +34,45 @@ const LIBC_SYMBOLS = {
 type Libc = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
 
 /**
- * Loads the shim from a sealed memory file, for programs with `--allow-ffi` and no path: nothing is
- * written to a disk, and once sealed nobody can change what was loaded.
+ * A path of the shim in a sealed memory file, for programs with `--allow-ffi` and no path: nothing is written
+ * to a disk, and once sealed nobody can change what was loaded.
  *
- * One memory file serves the whole process: the dynamic loader knows a file by its inode, so all realms
- * share one count and one mapping, as they do with an installed shim. It stays open for that.
+ * One memory file serves the whole process, so that all realms share one count and one mapping, as they do
+ * with an installed shim. It stays open for that.
  *
  * @throws {ShimError} If the C library or the kernel refuses
  */
-export function loadMemfd(
+export function memfdPath(
   file: ShimFile,
   bytes: Uint8Array<ArrayBuffer>,
-): Deno.DynamicLibrary<typeof SHIM_SYMBOLS> {
+): string {
   const libc = openLibc();
   try {
-    const descriptor = findMemfd(libc.symbols, file, bytes) ??
-      createMemfd(libc.symbols, file, bytes);
-    return Deno.dlopen(`/proc/self/fd/${descriptor}`, SHIM_SYMBOLS);
+    const descriptor = sharedMemfd(libc.symbols, file, bytes);
+    // The dynamic loader knows a library by its path first. Others may have loaded theirs from this
+    // descriptor's number and closed it since; nobody else spells the path like this.
+    return `/proc/self/fd/./${descriptor}`;
   } finally {
     libc.close();
   }
+}
+
+/**
+ * The memory file with the lowest number, made if there is none. Realms that make one at the same time look
+ * again once theirs is sealed, and wait for a lower one that is still being written.
+ */
+function sharedMemfd(
+  libc: Libc,
+  file: ShimFile,
+  bytes: Uint8Array<ArrayBuffer>,
+): number {
+  const found = findMemfd(libc, file, bytes, MAX_DESCRIPTOR);
+  if (found !== undefined) return found;
+  const own = createMemfd(libc, file, bytes);
+  const lower = findMemfd(libc, file, bytes, own);
+  if (lower === undefined) return own;
+  libc.close(own);
+  return lower;
 }
 
 function openLibc(): Deno.DynamicLibrary<typeof LIBC_SYMBOLS> {
@@ -104,18 +127,39 @@ function findMemfd(
   libc: Libc,
   file: ShimFile,
   bytes: Uint8Array<ArrayBuffer>,
+  below: number,
 ): number | undefined {
-  const target = `/memfd:${file.name} (deleted)`;
-  const link = new Uint8Array(MAX_LINK);
-  for (let descriptor = 3; descriptor < MAX_DESCRIPTOR; descriptor++) {
-    const path = new TextEncoder().encode(`/proc/self/fd/${descriptor}\0`);
-    const length = Number(libc.readlink(path, link, BigInt(MAX_LINK)));
-    if (length !== target.length) continue;
-    if (new TextDecoder().decode(link.subarray(0, length)) !== target) continue;
-    if (libc.fcntl(descriptor, F_GET_SEALS, 0) !== ALL_SEALS) continue;
-    if (hasBytes(libc, descriptor, bytes)) return descriptor;
+  let gap = 0;
+  for (let descriptor = 3; descriptor < below && gap < MAX_GAP; descriptor++) {
+    const target = readLink(libc, `/proc/self/fd/${descriptor}`);
+    gap = target === undefined ? gap + 1 : 0;
+    if (
+      target === `/memfd:${file.name} (deleted)` &&
+      isSealed(libc, descriptor) && hasBytes(libc, descriptor, bytes)
+    ) return descriptor;
   }
   return undefined;
+}
+
+function readLink(libc: Libc, path: string): string | undefined {
+  const link = new Uint8Array(MAX_LINK);
+  const name = new TextEncoder().encode(`${path}\0`);
+  const length = Number(libc.readlink(name, link, BigInt(MAX_LINK)));
+  if (length < 0) return undefined;
+  return new TextDecoder().decode(link.subarray(0, length));
+}
+
+/** Waits a little for a realm that is just writing it. */
+function isSealed(libc: Libc, descriptor: number): boolean {
+  const sleep = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; tries < SEAL_TRIES; tries++) {
+    const seals = libc.fcntl(descriptor, F_GET_SEALS, 0);
+    if (seals < 0) return false;
+    // The kernel may add seals of its own (vm.memfd_noexec).
+    if ((seals & ALL_SEALS) === ALL_SEALS) return true;
+    Atomics.wait(sleep, 0, 0, 1);
+  }
+  return false;
 }
 
 function hasBytes(

@@ -134,7 +134,9 @@ function openDevice(path: string): DeviceFile | undefined {
   try {
     file = tried(path, () => fs.openSync(path, "r"));
   } catch (error) {
-    if (error instanceof MissingRight) return undefined;
+    if (error instanceof MissingRight || codeOf(error) === "ENOENT") {
+      return undefined;
+    }
     throw error;
   }
   const stat = fs.fstatSync(file);

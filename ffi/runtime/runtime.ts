@@ -56,6 +56,6 @@ export interface Runtime {
   openShim(path: string, file: ShimFile): Shim;
   /** Loads the shim from where it is when nobody names a path. */
   findShim(file: ShimFile): Shim | NoShim;
-  /** Opens a device for reading; undefined if the right to do so is missing. */
+  /** Opens a device for reading; undefined if it or the right to do so is missing. */
   openDevice(path: string): DeviceFile | undefined;
 }

@@ -68,11 +68,19 @@ export function shimOf(library: Library, origin: string, arch: string): Shim {
     library.close();
     throw error;
   }
+  let closed = false;
   return {
     symbols: library.symbols,
     origin,
     // arm64: /dev/mem maps the page as device memory; not timely until shown on hardware.
     cachedPages: arch === "x86_64",
-    close: () => library.close(),
+    get closed() {
+      return closed;
+    },
+    close() {
+      closed = true;
+      library.symbols.vmfork_close();
+      library.close();
+    },
   };
 }

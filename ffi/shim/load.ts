@@ -2,7 +2,7 @@ import { ProtectionError } from "../../crng/errors.ts";
 import { thisRuntime } from "../runtime/mod.ts";
 import { MissingRight, type NoShim } from "../runtime/runtime.ts";
 import { SHIM_FILES, type ShimFile } from "./embedded.ts";
-import type { Shim } from "./shim.ts";
+import { type Shim, ShimError } from "./shim.ts";
 
 export type { NoShim } from "../runtime/runtime.ts";
 export { SHIM_FOLDERS, shimBytes } from "./file.ts";
@@ -44,6 +44,13 @@ export function loadShim(named?: string): Shim | NoShim {
   try {
     return path ? openNamed(path, file) : runtime.findShim(file);
   } catch (error) {
+    if (error instanceof ShimError) {
+      throw new ProtectionError(
+        "level-unavailable",
+        `Cannot use the installed shim: ${error.message}`,
+        { cause: error },
+      );
+    }
     if (!(error instanceof MissingRight)) throw error;
     throw new ProtectionError(
       "permission-denied",
@@ -53,7 +60,9 @@ export function loadShim(named?: string): Shim | NoShim {
   }
 }
 
-function openNamed(path: string, file: ShimFile): Shim {
+function openNamed(name: string, file: ShimFile): Shim {
+  // A name without a slash would be read from this folder, but loaded from the system's library path.
+  const path = name.includes("/") ? name : `./${name}`;
   try {
     return thisRuntime().openShim(path, file);
   } catch (cause) {

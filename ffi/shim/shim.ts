@@ -148,6 +148,18 @@ export function check(operation: keyof ShimSymbols, result: number): number {
   return result;
 }
 
+/**
+ * The shim writes as many bytes as its prototype says, whatever the view holds.
+ *
+ * @throws {RangeError} If the view has another length
+ */
+export function requireLength(view: Uint8Array, length: number): void {
+  if (view.length === length) return;
+  throw new RangeError(
+    `Cannot fetch bytes as the view must have ${length} bytes: current length is ${view.length}`,
+  );
+}
+
 /** A C string for the shim. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);
@@ -161,7 +173,9 @@ export interface Shim {
   readonly origin: string;
   /** Whether this machine's CPU maps the generation page as ordinary cached memory. */
   readonly cachedPages: boolean;
-  /** Gives the library back. Waits must have ended. */
+  /** Whether it was given back. */
+  readonly closed: boolean;
+  /** Wakes all waits and gives the library back. */
   close(): void;
 }
 

@@ -824,6 +824,9 @@ static int confirm_page(uint64_t first, uint64_t last, const char *hid)
 	mapped = find_driver_mapping(first);
 	if (mapped > 0)
 		return CONFIRMED_BY_DRIVER;
+	/* Who passes a descriptor on names no device whose driver could be looked for. */
+	if (memory_inherited && !*hid)
+		return CONFIRMED_BY_PARENT;
 	bound = is_driver_bound(hid);
 	if (bound < 0)
 		return trust_parent(bound);
@@ -837,13 +840,15 @@ static int publish_id(const volatile uint64_t *id, int confirmation)
 {
 	const uint64_t low = id[0], high = id[1];
 
-	seal();
-	if (!(low | high))
+	if (!(low | high)) {
+		seal();
 		return -ENODATA;
+	}
 	notice_id(low, high);
 	__atomic_store_n(&unique_id, id, __ATOMIC_RELEASE);
+	/* Sealed and mapped at once: nobody finds discovery over and no page. */
 	__atomic_fetch_or(&status,
-			  STATUS_MAPPED | (memory_inherited ? STATUS_INHERITED : 0) |
+			  STATUS_SEALED | STATUS_MAPPED | (memory_inherited ? STATUS_INHERITED : 0) |
 				  (uint32_t)confirmation << STATUS_CONFIRMATION_SHIFT,
 			  __ATOMIC_ACQ_REL);
 	return confirmation;

@@ -1,16 +1,17 @@
 import type { GenerationSource } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
-import { check, type Shim, ShimError } from "../shim/shim.ts";
+import { check, requireLength, type Shim, ShimError } from "../shim/shim.ts";
 
 /** How often a wait looks at the page, in milliseconds. */
 const WAIT_INTERVAL_MS = 20;
 /**
- * How long one wait takes at most. Node waits for it when a Worker or the process is ended meanwhile: no
- * hook of an environment runs before.
+ * How long one wait takes at most. A Worker that was ended gives its place back after this time, and Node waits
+ * for it: no hook of an environment runs before.
  */
 const WAIT_TIMEOUT_MS = 250;
 /** Linux, <asm-generic/errno.h>: the wait was woken. */
 const ECANCELED = 125;
+const UNIQUE_ID_LENGTH = 16;
 
 /** A source whose count the shim keeps: the whole process shares it. */
 export class ShimSource implements GenerationSource {
@@ -28,6 +29,7 @@ export class ShimSource implements GenerationSource {
   }
 
   uniqueId(into: Uint8Array): number {
+    requireLength(into, UNIQUE_ID_LENGTH);
     const result = this.#shim.symbols.vmfork_unique_id(
       into as Uint8Array<ArrayBuffer>,
     );
@@ -42,6 +44,12 @@ export class ShimSource implements GenerationSource {
   async changed(known: number, signal: AbortSignal): Promise<number> {
     for (;;) {
       signal.throwIfAborted();
+      if (this.#shim.closed) {
+        throw new ProtectionError(
+          "closed",
+          "Cannot wait as the shim is closed",
+        );
+      }
       const count = this.generation();
       if (count !== known) return count;
       await this.#wait(known, signal);

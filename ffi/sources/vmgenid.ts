@@ -33,18 +33,22 @@ export function openVmGenId(
   inherited?: InheritedMemory,
 ): FoundSource | NoSource {
   const { symbols } = shim;
-  const isMapped = (): boolean =>
-    (symbols.vmfork_status() & STATUS_MAPPED) !== 0;
+  const status = symbols.vmfork_status();
+  // Another realm of this process may have mapped it: there is one page for all.
+  if (status & STATUS_MAPPED) return mapped(shim, look);
   try {
-    // Another realm of this process may have mapped it: there is one page for all.
-    if (isMapped()) return mapped(shim, look);
-    if (symbols.vmfork_status() & STATUS_SEALED) return look.obstacle ?? SEALED;
+    if (status & STATUS_SEALED) throw new Sealed(look.obstacle);
     if (inherited === undefined) mapFound(shim, look);
     else mapInherited(symbols, inherited);
     return mapped(shim, look);
   } catch (error) {
-    if (isMapped()) return mapped(shim, look);
-    look.obstacle = { ...explain(error), device: look.device };
+    // Read again: another realm may have been faster, or may have ended discovery in between.
+    const status = symbols.vmfork_status();
+    if (status & STATUS_MAPPED) return mapped(shim, look);
+    look.obstacle = {
+      ...explain(error, (status & STATUS_SEALED) !== 0),
+      device: look.device,
+    };
     if (inherited !== undefined) throw refused(look.obstacle, error);
     return look.obstacle;
   } finally {
@@ -73,9 +77,19 @@ function mapFound(shim: Shim, look: Look): void {
 
 class NoDevice extends Error {}
 
-const SEALED: NoSource = {
+/** Discovery was over before this look began; `obstacle` is what an earlier look of this realm met. */
+class Sealed extends Error {
+  readonly obstacle: Obstacle | undefined;
+
+  constructor(obstacle: Obstacle | undefined) {
+    super();
+    this.obstacle = obstacle;
+  }
+}
+
+const SEALED: Obstacle = {
   reason:
-    "an earlier look in this process found no page, and discovery is closed for its life",
+    "another look in this process has ended without a page, and discovery is closed for its life",
   remedy: "a new process",
 };
 
@@ -197,7 +211,8 @@ const OBSTACLES: Readonly<Record<string, Obstacle>> = {
 /**
  * @throws What is neither a refusal of the shim nor a broken table: that is a bug
  */
-function explain(error: unknown): Obstacle {
+function explain(error: unknown, sealed: boolean): Obstacle {
+  if (error instanceof Sealed) return error.obstacle ?? SEALED;
   if (error instanceof AcpiError) {
     return {
       reason: `the ACPI tables cannot be understood: ${error.message}`,
@@ -206,6 +221,7 @@ function explain(error: unknown): Obstacle {
   }
   if (error instanceof NoDevice) return NO_DEVICE;
   if (!(error instanceof ShimError)) throw error;
+  if (sealed && error.errno === "EPERM") return SEALED; // by a realm that failed meanwhile
   return OBSTACLES[`${error.operation} ${error.errno}`] ?? {
     reason: error.message,
     remedy: "a look at the errno",

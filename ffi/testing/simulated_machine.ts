@@ -45,6 +45,8 @@ export interface SimulatedMachineOptions {
    * clones, as it does on a real machine until the kernel's driver has run. @default {false}
    */
   readonly kernelReseeds?: boolean;
+  /** Whether the CPU's randomness goes on alike in all clones, too. @default {false} */
+  readonly hardwareAlike?: boolean;
   /** The machine is forked just before the shim or clock call of this number, from 1. @default {never} */
   readonly forkAtCall?: number;
   /** Which clone the machine becomes when it is forked. @default {1} */
@@ -201,7 +203,8 @@ export class SimulatedMachine {
 
   /** CPU randomness, zeros without it. */
   hardwareRandom(into: Uint8Array): void {
-    if (this.hardware) this.#stream(`hardware ${this.#clone}`, into);
+    const line = this.#options.hardwareAlike ? 0 : this.#clone;
+    if (this.hardware) this.#stream(`hardware ${line}`, into);
     else into.fill(0);
   }
 

@@ -43,6 +43,7 @@ export function simulatedShim(machine: SimulatedMachine): Shim {
     symbols: new SimulatedSymbols(machine).bound(),
     origin: "simulated",
     cachedPages: true,
+    closed: false,
     close() {},
   };
 }
@@ -168,9 +169,9 @@ class SimulatedSymbols {
   #map(): number {
     if (this.#sealed) return -EPERM;
     if (!this.#opened) return -EBADF;
-    this.#sealed = true;
     const errno = MAP_ERRNO[this.#machine.obstruction!];
     if (errno !== undefined) return -errno;
+    this.#sealed = true;
     this.#mapped = true;
     this.#last = this.#machine.uniqueId().join();
     this.#count++;

@@ -7,6 +7,7 @@ import {
   injection,
   ProtectionError,
   type ProtectionErrorCode,
+  type ReseedStrategy,
 } from "../../crng/mod.ts";
 import { runInClones, SimulatedMachine } from "../../ffi/testing/mod.ts";
 import { toHex } from "../hex.ts";
@@ -484,4 +485,119 @@ test("BaseCrng is not brought back by a reseed that a port has closed it in", ()
   }, machine));
   assert.throws(() => crng.getRandom(4), code("closed"));
   assert.throws(() => crng.getRandom(4), code("closed"));
+});
+
+test("BaseCrng returns nothing when a port closes it, whichever port and whichever call", () => {
+  const draws: ((crng: BaseCrng) => unknown)[] = [
+    (crng) => crng.getRandom(16),
+    (crng) => crng.getRandom(3000),
+    (crng) => crng.randomUint32(),
+    (crng) => crng.randomUUID(),
+    (crng) => crng.randomInt(0, 1000),
+  ];
+  for (const draw of draws) {
+    for (let closeAt = 1; closeAt <= 12; closeAt++) {
+      const machine = new SimulatedMachine();
+      const { source, entropy, clock } = machine.ports();
+      let calls = 0;
+      const closing = <A extends unknown[], R>(real: (...args: A) => R) =>
+      (
+        ...args: A
+      ): R => {
+        if (++calls === closeAt) crng.close();
+        return real(...args);
+      };
+      const crng: BaseCrng = new BaseCrng(portsWith({
+        source: { generation: closing(source.generation) },
+        entropy: { fill: closing(entropy.fill), nonce: closing(entropy.nonce) },
+        clock: { now: closing(clock.now) },
+      }, machine));
+      // A draw whose last check had run is whole; the one that meets the closing throws.
+      assert.throws(() => {
+        for (let i = 0; i < 40; i++) draw(crng);
+      }, code("closed"));
+    }
+  }
+});
+
+test("BaseCrng does not inject into a key that a failed reseed has wiped", () => {
+  const machine = new SimulatedMachine({ hardware: false });
+  let fails = false;
+  const failing: ReseedStrategy = {
+    ...injection,
+    rekey(key, pool, input) {
+      if (fails && input.seed !== undefined) throw new Error("half-way");
+      injection.rekey(key, pool, input);
+    },
+  };
+  let fills = 0;
+  const { entropy } = machine.ports();
+  const crng = new BaseCrng({
+    ...portsWith({
+      entropy: {
+        fill(seed) {
+          fills++;
+          entropy.fill(seed);
+        },
+      },
+    }, machine),
+    strategy: failing,
+  });
+  crng.getRandom(16);
+  fails = true;
+  assert.throws(() => crng.reseed(), /half-way/);
+  fails = false;
+  machine.fork();
+  crng.getRandom(16);
+  assert.equal(fills, 3); // the fork was answered by fresh input
+});
+
+test("BaseCrng wipes shared memory when a draw throws", () => {
+  const machine = new SimulatedMachine();
+  const base = machine.ports();
+  let answers = true;
+  const crng = new BaseCrng(portsWith({
+    source: { generation: () => answers ? base.source.generation() : 0 },
+  }, machine));
+  const shared = new Uint8Array(new SharedArrayBuffer(32));
+  crng.getRandomValues(shared);
+  answers = false;
+  assert.throws(
+    () => crng.getRandomValues(shared),
+    code("generation-unreadable"),
+  );
+  assert.ok(isZero(shared));
+});
+
+test("BaseCrng calls every listener before what one has thrown goes uncaught", async () => {
+  const machine = new SimulatedMachine();
+  const crng = new BaseCrng(machine.ports());
+  const log: string[] = [];
+  const thrown: unknown[] = [];
+  const real = globalThis.queueMicrotask;
+  // What a listener throws is thrown again in a microtask of its own: caught here, uncaught elsewhere.
+  globalThis.queueMicrotask = (callback) =>
+    real(() => {
+      try {
+        callback();
+      } catch (error) {
+        log.push("uncaught");
+        thrown.push(error);
+      }
+    });
+  try {
+    crng.onVmFork(() => {
+      log.push("first");
+      throw new Error("listener");
+    });
+    crng.onVmFork(() => void log.push("second"));
+    crng.getRandom(8);
+    machine.fork();
+    crng.getRandom(8);
+    await new Promise((resolve) => setTimeout(resolve));
+  } finally {
+    globalThis.queueMicrotask = real;
+  }
+  assert.deepEqual(log, ["first", "second", "uncaught"]);
+  assert.equal(thrown.length, 1);
 });

@@ -142,6 +142,29 @@ for (const strategy of STRATEGIES) {
   }
 }
 
+test("Below memory clones part if the kernel's or the CPU's randomness differs, and not if neither does", () => {
+  const parts = (options: SimulatedMachineOptions): boolean => {
+    const [a, b] = runInClones(
+      2,
+      { ...options, obstruction: "no-device" },
+      (machine) => {
+        const crng = new BaseCrng(machine.ports());
+        crng.getRandom(16);
+        machine.fork();
+        return Object.values(DRAWS).map((draw) => draw(crng));
+      },
+    );
+    const equal = a!.filter((drawn, i) => drawn === b![i]).length;
+    assert.ok(equal === 0 || equal === a!.length);
+    return equal === 0;
+  };
+  assert.ok(parts({ kernelReseeds: true, hardwareAlike: true }));
+  assert.ok(parts({ kernelReseeds: true, hardware: false }));
+  assert.ok(parts({ kernelReseeds: false, hardware: true }));
+  assert.ok(!parts({ kernelReseeds: false, hardwareAlike: true }));
+  assert.ok(!parts({ kernelReseeds: false, hardware: false }));
+});
+
 test("The sweep sees a generator that does not look: the control", () => {
   // The same machine, but the source's answers are kept from the generator.
   const run = (machine: SimulatedMachine): Drawn[] => {

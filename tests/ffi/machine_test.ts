@@ -121,6 +121,107 @@ test("openMachine() maps the page through an inherited descriptor", () => {
   assert.equal(protection.level, "memory");
 });
 
+test("openMachine() throws where an inherited descriptor comes after discovery has ended", () => {
+  const machine = new SimulatedMachine({ obstruction: "no-dev-mem" });
+  const shim = machine.shim();
+  openMachine({}, { shim });
+  const source = { descriptor: 3, address: SIMULATED_ADDRESS };
+  assert.throws(() => openMachine({ source }, { shim }), ProtectionError);
+});
+
+test("openMachine() throws where there is no shim to give an inherited descriptor to", () => {
+  const source = { descriptor: 3, address: SIMULATED_ADDRESS };
+  const shim = { reason: "there is none", remedy: "one" };
+  assert.throws(
+    () => openMachine({ source }, { shim }),
+    (error) =>
+      error instanceof ProtectionError && /there is none/.test(error.message),
+  );
+});
+
+test("openMachine() seals the shim also where the program has a source of its own", () => {
+  const shim = new SimulatedMachine().shim();
+  openMachine({ source: new SimulatedMachine().source }, { shim });
+  assert.equal(shim.symbols.vmfork_status() & 1, 1);
+});
+
+test("openMachine() claims nothing for entropy of the program's own without a timely source with an id", () => {
+  const { source, entropy } = new SimulatedMachine();
+  const like = (replace: object): typeof source => ({
+    name: "own",
+    timely: true,
+    generation: () => 1,
+    uniqueId: (into) => source.uniqueId(into),
+    changed: (known, signal) => source.changed(known, signal),
+    ...replace,
+  });
+  assert.equal(
+    openMachine({ source: like({}), entropy }).protection.level,
+    "memory",
+  );
+  for (
+    const own of [
+      undefined,
+      like({ timely: false }),
+      like({ uniqueId: () => 0 }),
+    ]
+  ) {
+    const { protection, ports } = openMachine({ source: own, entropy });
+    assert.equal(protection.level, "none");
+    assert.equal(ports, undefined);
+    assert.equal(protection.notReached.length, 3);
+  }
+});
+
+test("openMachine() needs an id or tested hardware randomness for memory", () => {
+  const source = {
+    name: "counter",
+    timely: true,
+    generation: () => 1,
+    uniqueId: () => 0,
+    changed: () => Promise.resolve(1),
+  };
+  const open = (hardware: boolean): string =>
+    openMachine({ source }, { shim: new SimulatedMachine({ hardware }).shim() })
+      .protection.level;
+  assert.equal(open(true), "memory");
+  assert.equal(open(false), "kernel");
+});
+
+test("openMachine() finds the page that another realm maps while it looks itself", () => {
+  const machine = new SimulatedMachine();
+  const shim = machine.shim();
+  const racing = {
+    ...shim,
+    symbols: {
+      ...shim.symbols,
+      // Between this realm's look at the tables and its own call, the other one maps.
+      vmfork_open_memory: (): number => {
+        shim.symbols.vmfork_open_memory();
+        shim.symbols.vmfork_map(SIMULATED_ADDRESS, new Uint8Array(1));
+        return -1;
+      },
+    },
+  };
+  assert.equal(openMachine({}, { shim: racing }).protection.level, "memory");
+});
+
+test("openMachine() says so where another realm has ended discovery meanwhile", () => {
+  const shim = new SimulatedMachine().shim();
+  const racing = {
+    ...shim,
+    symbols: {
+      ...shim.symbols,
+      vmfork_map: (): number => {
+        shim.symbols.vmfork_seal();
+        return -1;
+      },
+    },
+  };
+  const { protection } = openMachine({}, { shim: racing });
+  assert.match(protection.notReached[0]!.reason, /discovery is closed/);
+});
+
 test("openMachine() throws where an inherited descriptor cannot be used", () => {
   for (
     const [errno, reason] of [[22, /not \/dev\/mem/], [9, /not open/]] as const

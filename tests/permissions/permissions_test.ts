@@ -139,13 +139,91 @@ test("A shim that was named and is missing, or is another file, is an error", as
   });
 });
 
+test("A shim that is named without a folder is the one in this folder, not in the system's", async () => {
+  await withShim(async (path) => {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const { stdout } = await runDeno("report_program.ts", [
+      "--allow-ffi",
+      "--allow-read",
+    ], [name]);
+    assert.match(JSON.parse(stdout).error.cause, /No such file/); // it is not in the tests' folder
+  });
+});
+
+test("A program whose FFI is granted with an exception falls to what is left", async () => {
+  const { stdout } = await runDeno("report_program.ts", [
+    "--allow-ffi",
+    "--deny-ffi=libc.so.6",
+    "--allow-read=/dev/urandom",
+  ]);
+  assert.equal(JSON.parse(stdout).level, "kernel");
+});
+
 test("Workers each have a generator of their own, and may be ended while they draw", async () => {
   const { stdout, stderr, code } = await runDeno("workers_program.ts", [
-    "--allow-ffi",
-    "--allow-read",
+    "--allow-all", // to count the open memory files
   ]);
   assert.equal(code, 0, stderr);
-  const { levels, different } = JSON.parse(stdout);
+  const { levels, different, memoryFiles } = JSON.parse(stdout);
   assert.equal(levels.length, 1);
-  assert.equal(different, 4);
+  assert.equal(different, 6);
+  assert.equal(memoryFiles, 1); // one shim, and so one count, for the whole process
+});
+
+/** Runs a program on a terminal, where Deno would ask if anything requested a permission. */
+async function onTerminal(
+  program: string,
+  flags: string,
+  args: string,
+): Promise<string> {
+  const path = new URL(program, import.meta.url).pathname;
+  const command =
+    `NO_COLOR=1 ${Deno.execPath()} run --quiet ${flags} ${path} ${args}`;
+  const { stdout } = await new Deno.Command("script", {
+    args: ["--quiet", "--return", "--command", command, "/dev/null"],
+    stdin: "null",
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+test("No program is ever asked for a permission, whatever it has, not even on a terminal", async () => {
+  await withShim(async (path) => {
+    const [ffi, read] = flagsFor(path).split(" ");
+    for (
+      const flags of [
+        "",
+        ffi,
+        read,
+        `${ffi} ${read}`,
+        "--allow-ffi",
+        "--allow-read",
+        "--allow-read=/dev/urandom",
+        "--allow-env=VMFORK_SHIM",
+        "--allow-ffi --deny-ffi=libc.so.6",
+      ]
+    ) {
+      for (const named of ["", path]) {
+        const output = await onTerminal("report_program.ts", flags!, named);
+        assert.match(output, /"drawn"|"error"/, flags);
+        assert.doesNotMatch(output, /Deno requests/, flags);
+      }
+    }
+  });
+});
+
+test("The installer is never asked for a permission, not even where a link leads elsewhere", async () => {
+  await withShim(async (path) => {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    await Deno.mkdir(`${folder}/real`);
+    await Deno.symlink(`${folder}/real`, `${folder}/link`);
+    const flags = `--allow-read --allow-sys=uid --allow-write=${folder}/link`;
+    const output = await onTerminal(
+      "../../ffi/install.ts",
+      flags,
+      `${folder}/link`,
+    );
+    assert.doesNotMatch(output, /Deno requests/);
+    assert.ok(output.includes(`--allow-write=${folder}/real`), output);
+  });
 });

@@ -8,7 +8,7 @@ try {
   const drawn = getRandom(32).length;
   console.log(JSON.stringify({ level, shim, drawn }));
 } catch (error) {
-  const { name, code, remedy, message } = error as Error & {
+  const { name, code, remedy, message, cause } = error as Error & {
     code: string;
     remedy: string;
   };
@@ -19,6 +19,9 @@ try {
     // A shim that was named and cannot be used: no report either.
   }
   console.log(
-    JSON.stringify({ error: { name, code, remedy, message }, level }),
+    JSON.stringify({
+      error: { name, code, remedy, message, cause: String(cause) },
+      level,
+    }),
   );
 }

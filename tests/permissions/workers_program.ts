@@ -16,7 +16,7 @@ const url = URL.createObjectURL(
   new Blob([source], { type: "text/typescript" }),
 );
 const workers = Array.from(
-  { length: 4 },
+  { length: 6 },
   () => new Worker(url, { type: "module" }),
 );
 const messages = await Promise.all(
@@ -28,7 +28,20 @@ const messages = await Promise.all(
   ),
 );
 for (const worker of workers) worker.terminate();
+/** The memory files of the shim that this process has made. */
+const memoryFiles = [...Deno.readDirSync("/proc/self/fd")].filter(
+  ({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`).startsWith(
+        "/memfd:libvmfork-",
+      );
+    } catch {
+      return false; // the descriptor of the listing itself
+    }
+  },
+);
 console.log(JSON.stringify({
+  memoryFiles: memoryFiles.length,
   levels: [...new Set(messages.map(({ level }) => level))],
   different: new Set(messages.map(({ first }) => first)).size,
 }));

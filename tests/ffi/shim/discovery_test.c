@@ -583,6 +583,16 @@ static void a_parent_vouches_where_the_driver_cannot_be_looked_for(void)
 	check_mapped(INHERITED, BY_PARENT);
 }
 
+static void a_parent_that_names_no_device_vouches_for_it(void)
+{
+	/* The driver may well be bound, to another page: nobody could tell. */
+	set_up();
+	bind_driver("platform");
+	adopt();
+	check_equal(vmfork_map(ADDRESS, ""), BY_PARENT);
+	check_mapped(INHERITED, BY_PARENT);
+}
+
 static void a_parent_is_not_believed_against_the_evidence(void)
 {
 	set_up();
@@ -957,6 +967,7 @@ int main(void)
 		TEST(a_parent_vouches_where_iomem_is_hidden),
 		TEST(a_parent_vouches_where_nothing_is_readable),
 		TEST(a_parent_vouches_where_the_driver_cannot_be_looked_for),
+		TEST(a_parent_that_names_no_device_vouches_for_it),
 		TEST(a_parent_is_not_believed_against_the_evidence),
 		TEST(a_parents_page_may_be_confirmed_too),
 		TEST(an_opened_memory_is_not_an_inherited_one),

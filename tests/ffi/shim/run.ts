@@ -1,6 +1,6 @@
 /**
  * Builds and runs the C tests of the shim: under AddressSanitizer and UBSan, with many threads under ThreadSanitizer,
- * and against the library as shipped.
+ * and against the library, as shipped and as built afresh.
  *
  * ```sh
  * deno run -A tests/ffi/shim/run.ts [--qemu] [--coverage]
@@ -14,6 +14,7 @@
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { SHIM_FILES } from "../../../ffi/shim/embedded.ts";
+import { buildAll } from "../../../scripts/build_shim.ts";
 
 /** How a test program is compiled and started. */
 interface Build {
@@ -155,10 +156,17 @@ async function compileTest(
   return program;
 }
 
-async function writeLibrary(build: Build, folder: string): Promise<string> {
-  const { name, base64 } = SHIM_FILES[build.library];
-  await Deno.writeFile(`${folder}/${name}`, Uint8Array.fromBase64(base64));
-  return `${folder}/${name}`;
+/** The library as shipped, and as this machine's compiler builds it now. */
+async function writeLibraries(
+  build: Build,
+  folder: string,
+): Promise<Record<string, string>> {
+  const shipped = `${folder}/shipped.so`;
+  const fresh = `${folder}/fresh.so`;
+  const { base64 } = SHIM_FILES[build.library];
+  await Deno.writeFile(shipped, Uint8Array.fromBase64(base64));
+  await Deno.writeFile(fresh, (await buildAll())[build.library].bytes);
+  return { shipped, fresh };
 }
 
 async function runTest(
@@ -167,9 +175,16 @@ async function runTest(
   folder: string,
 ): Promise<void> {
   const program = await compileTest(build, test, folder);
-  const VMFORK_LIBRARY = await writeLibrary(build, folder);
-  const output = await run([...build.starter, program], { VMFORK_LIBRARY });
-  console.log(`${test} (${build.name}):\n${output.trimEnd()}`);
+  const say = (what: string, output: string): void =>
+    console.log(`${test} (${what}):\n${output.trimEnd()}`);
+  if (test !== "library") {
+    return say(build.name, await run([...build.starter, program], {}));
+  }
+  const libraries = await writeLibraries(build, folder);
+  for (const [which, VMFORK_LIBRARY] of Object.entries(libraries)) {
+    const output = await run([...build.starter, program], { VMFORK_LIBRARY });
+    say(`${build.name}, ${which}`, output);
+  }
 }
 
 async function runSuite(build: Build, tests: readonly string[]): Promise<void> {

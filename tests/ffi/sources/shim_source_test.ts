@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ShimSource } from "../../../ffi/sources/shim_source.ts";
 import { noSource } from "../../../ffi/sources/no_source.ts";
 import { SimulatedMachine } from "../../../ffi/testing/mod.ts";
 
@@ -33,6 +34,27 @@ test("ShimSource.changed() rejects with the reason of its signal, before and dur
   const changed = source.changed(count, controller.signal);
   controller.abort(reason);
   await assert.rejects(changed, reason);
+});
+
+test("ShimSource.changed() rejects when the wait fails or the shim is closed", async () => {
+  const shim = new SimulatedMachine().shim();
+  const symbols = { ...shim.symbols, vmfork_wait: () => Promise.resolve(-5) };
+  const failing = new ShimSource("failing", true, { ...shim, symbols });
+  const never = new AbortController().signal;
+  await assert.rejects(failing.changed(failing.generation(), never), {
+    errno: "EIO",
+  });
+  const closed = new ShimSource("closed", true, { ...shim, closed: true });
+  await assert.rejects(closed.changed(closed.generation(), never), {
+    code: "closed",
+  });
+});
+
+test("ShimSource and the shim's entropy refuse views of another length than the shim writes", () => {
+  const { source, entropy } = new SimulatedMachine();
+  assert.throws(() => source.uniqueId(new Uint8Array(8)), RangeError);
+  assert.throws(() => entropy.fill(new Uint8Array(103)), RangeError);
+  assert.throws(() => entropy.nonce(new Uint8Array(1)), RangeError);
 });
 
 test("The source of a machine without one never changes", async () => {
