@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ROOT, type Sandbox } from "./sandbox.ts";
 
 const LEVELS = /^(kernel|hedged|memory) /;
+const FAILURE = /^ *not ok [^]*?^ *\.\.\.$/gm;
 const COUNTS = /^# (tests|pass|fail) (\d+)$/gm;
 
 /** `npm install ./the-tarball && node example.mjs` in an empty folder. */
@@ -44,10 +45,15 @@ export async function runTests(
     ) => [name, Number(count)]),
   );
   if (code !== 0 || counts.fail !== 0 || !(counts.pass! > 0)) {
-    throw new Error(`node --test: status ${code}\n${output}`);
+    throw new Error(`node --test: status ${code}\n${failuresOf(output)}`);
   }
   const version = (await sandbox.run(node, "--version")).trim();
   console.log(
     `ok Node ${version}: ${counts.pass} of ${counts.tests} tests in ${files.length} files`,
   );
+}
+
+/** What TAP says of the tests that failed; all of it where there are none, as when Node itself fails. */
+function failuresOf(output: string): string {
+  return [...output.matchAll(FAILURE)].join("\n") || output;
 }
