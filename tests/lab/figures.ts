@@ -48,8 +48,13 @@ export interface SweepFigures {
   readonly straddling: number;
   /** How many of those were to be expected: points times the share of a draw after its last check. */
   readonly straddlingExpected: number;
-  /** Milliseconds by which the page was ahead of the kernel's "reseeded" line, one for each point. */
+  /**
+   * Milliseconds by which the page was ahead of the kernel's "reseeded" line, one for each point: from
+   * resume, since the page shows the change before the first instruction.
+   */
   readonly leadMs: readonly number[];
+  /** Milliseconds from resume to the end of the first draw that saw the page, one for each point. */
+  readonly firstDrawMs?: readonly number[];
 }
 
 /** A table of named values, for scenarios that need no picture of their own. */

@@ -6,9 +6,13 @@
 
 import { AssertionError } from "node:assert";
 import { parseArgs } from "node:util";
+import settings from "../../deno.json" with { type: "json" };
+import type { LabReport, ScenarioResult } from "./figures.ts";
+import { describeFigures } from "./print.ts";
+import { writeReport } from "./report/mod.ts";
 import { cleanUp, isEnding, watchSignals } from "./room/cleanup.ts";
 import { MachineError, PrerequisiteError } from "./room/errors.ts";
-import { KEPT } from "./room/paths.ts";
+import { KEPT, PROJECT } from "./room/paths.ts";
 import { seconds } from "./room/progress.ts";
 import { Room } from "./room/room.ts";
 import { describe } from "./room/runtimes.ts";
@@ -24,6 +28,8 @@ const USAGE = `Usage: deno run -A tests/lab/main.ts [options]
   --points N      Snapshots of the sweep
   --kernel FILE   Boot this kernel, with everything built in
   --keep          Keep consoles, output and snapshots in .lab/kept`;
+
+const REPORTS = `${PROJECT}/lab`;
 
 const { values } = readArguments();
 
@@ -47,7 +53,7 @@ async function runAll(): Promise<number> {
     ...(values.clones && { clones: toCount("clones", values.clones) }),
     ...(values.points && { points: toCount("points", values.points) }),
   };
-  let passed = 0;
+  const results: ScenarioResult[] = [];
   try {
     const room = await Room.open({
       keep: values.keep,
@@ -55,18 +61,19 @@ async function runAll(): Promise<number> {
     });
     console.log(describe(room.runtimes));
     for (const scenario of chosen) {
-      if (await runOne(scenario, room, options)) passed++;
+      results.push(await runOne(scenario, room, options));
     }
     if (room.retries > 0) {
       console.log(`Machines started again: ${room.retries}`);
     }
+    await writeReports(results, room);
   } catch (error) {
     if (!isEnding()) console.error(explain(error));
     return 1;
   }
   if (values.keep) console.log(`\nKept in ${KEPT}`);
-  const failed = chosen.length - passed;
-  console.log(`\n${passed} passed, ${failed} failed`);
+  const failed = results.filter(({ passed }) => !passed).length;
+  console.log(`\n${results.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 
@@ -74,23 +81,50 @@ async function runOne(
   scenario: Scenario,
   room: Room,
   options: ScenarioOptions,
-): Promise<boolean> {
-  console.log(`\n${scenario.name}: ${scenario.title}`);
+): Promise<ScenarioResult> {
+  const { name, title } = scenario;
+  console.log(`\n${name}: ${title}`);
   const start = performance.now();
+  const result = (
+    rest: Pick<ScenarioResult, "passed" | "figures" | "error">,
+  ): ScenarioResult => {
+    return {
+      name,
+      title,
+      seconds: (performance.now() - start) / 1000,
+      ...rest,
+    };
+  };
   try {
     const figures = await scenario.run(room, options);
-    for (const [name, figure] of Object.entries(figures)) {
-      console.log(`  ${name}: ${figure}`);
-    }
+    for (const line of describeFigures(figures)) console.log(`  ${line}`);
     console.log(`  passed in ${seconds(performance.now() - start)}`);
-    return true;
+    return result({ passed: true, figures });
   } catch (error) {
     if (error instanceof PrerequisiteError || isEnding()) throw error;
     console.log(`  FAILED: ${explain(error)}`);
-    return false;
+    return result({ passed: false, figures: {}, error: explain(error) });
   } finally {
     await room.clear();
   }
+}
+
+async function writeReports(
+  scenarios: readonly ScenarioResult[],
+  room: Room,
+): Promise<void> {
+  const report: LabReport = {
+    date: new Date().toISOString(),
+    command: ["deno task lab", ...Deno.args].join(" "),
+    versions: { ...await room.versions(), [settings.name]: settings.version },
+    retries: room.retries,
+    scenarios,
+  };
+  Deno.mkdirSync(REPORTS, { recursive: true });
+  const file = `${REPORTS}/report.json`;
+  Deno.writeTextFileSync(file, JSON.stringify(report, null, 1) + "\n");
+  await writeReport(report, REPORTS);
+  console.log(`\nReport in ${REPORTS}`);
 }
 
 function choose(): Scenario[] {

@@ -36,7 +36,10 @@ export function openWitness(): Witness {
   return {
     address: page + OFFSET,
     count: () => {
-      if (id[0] === low && id[1] === high) return seen;
+      // Atomics, so that no compiler takes the loads out of a loop.
+      if (Atomics.load(id, 0) === low && Atomics.load(id, 1) === high) {
+        return seen;
+      }
       [low, high] = id;
       return ++seen;
     },

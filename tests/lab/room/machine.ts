@@ -2,7 +2,7 @@
 
 import { onExit, remove } from "./cleanup.ts";
 import { type Block, Decoder } from "./channel.ts";
-import { MachineError } from "./errors.ts";
+import { MachineError, PrerequisiteError } from "./errors.ts";
 import type { Hardware, MachineFiles } from "./hardware.ts";
 import { exists } from "./paths.ts";
 import { Qmp, writeAll } from "./qmp.ts";
@@ -16,6 +16,8 @@ const ENDED = "lab: ended with status";
 const POLL_MS = 10;
 const JOB_TIMEOUT_MS = 120_000;
 const STATE = "state";
+/** The status of a QEMU that does not like its command line: no use in trying again. */
+const REFUSED = 1;
 
 interface Job {
   readonly id: string;
@@ -108,8 +110,14 @@ export class Machine {
     } catch (error) {
       if (!ended) process.kill("SIGKILL");
       const text = (await said).trim();
+      const { code, signal } = await process.status;
       forget();
       discard(start);
+      if (code === REFUSED && signal === null) {
+        throw new PrerequisiteError(
+          `QEMU refuses the machine ${name}: ${text}`,
+        );
+      }
       throw new MachineError(`QEMU did not start (${name}): ${text}`, {
         cause: error,
       });

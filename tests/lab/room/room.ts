@@ -19,6 +19,7 @@ import { Machine } from "./machine.ts";
 import { exists, KEPT, RUNS } from "./paths.ts";
 import { say } from "./progress.ts";
 import { getRuntimes, type Runtimes } from "./runtimes.ts";
+import { run } from "./command.ts";
 import { getTools, type Tools } from "./tools.ts";
 
 const SOCKETS = "vmfork-lab-";
@@ -71,6 +72,7 @@ export class Room {
   readonly #machines = new Set<Machine>();
   readonly #snapshots = new Set<Snapshot>();
   readonly #initrds = new Map<string, Map<Program, string>>();
+  readonly #kernels = new Map<string, string>();
   #number = 0;
 
   private constructor(tools: Tools, runtimes: Runtimes, options: RoomOptions) {
@@ -103,6 +105,18 @@ export class Room {
     return new Room(tools, runtimes, options);
   }
 
+  /** Of QEMU, the runtimes and every kernel that was booted so far. */
+  async versions(): Promise<Record<string, string>> {
+    const qemu = this.#tools.command("/usr/bin/qemu-system-x86_64");
+    const said = await run([...qemu, "--version"]);
+    return {
+      "QEMU": /version (\S+)/.exec(said)?.[1] ?? "unknown",
+      "Deno": this.runtimes.deno,
+      "Node": this.runtimes.node,
+      ...Object.fromEntries(this.#kernels),
+    };
+  }
+
   /** Boots a guest and starts its program. */
   async boot(guest: Guest): Promise<Machine> {
     const kernel = await this.#kernel(guest);
@@ -113,6 +127,7 @@ export class Room {
           machine,
           machine.waitForConsole("lab: ready", BOOT_TIMEOUT_MS),
         );
+        await this.#orEnd(machine, requireDrivers(machine, kernel));
         return machine;
       } catch (error) {
         this.#countRetry(error, attempt);
@@ -187,9 +202,14 @@ export class Room {
   }
 
   async #kernel(guest: Guest): Promise<Kernel> {
-    const { kernel } = this.#options;
-    if (kernel !== undefined) return useKernel(kernel);
-    return await getKernel(guest.kernel ?? "6.12", this.#tools);
+    const { kernel: file } = this.#options;
+    const name = guest.kernel ?? "6.12";
+    const kernel = file === undefined
+      ? await getKernel(name, this.#tools)
+      : useKernel(file);
+    const title = file === undefined ? `Linux ${name}` : "Linux";
+    this.#kernels.set(title, kernel.name);
+    return kernel;
   }
 
   async #start(
@@ -248,6 +268,18 @@ export class Room {
     this.retries++;
     say(`trying again: ${error.message}`);
   }
+}
+
+/** A kernel of the user's own may lack what the guest needs. */
+function requireDrivers(machine: Machine, kernel: Kernel): Promise<void> {
+  if (!machine.console().includes("lab: no runtime disk")) {
+    return Promise.resolve();
+  }
+  return Promise.reject(
+    new PrerequisiteError(
+      `The kernel "${kernel.name}" needs virtio (PCI, block, console) and ext4 built in`,
+    ),
+  );
 }
 
 async function finishMigration(machine: Machine): Promise<void> {

@@ -1,7 +1,27 @@
 /** Every scenario, in the order to run them. */
 
+import { clones } from "./clones.ts";
+import { firstDraw } from "./first_draw.ts";
+import { fleet } from "./fleet.ts";
+import { inherited } from "./inherited.ts";
+import { machines } from "./machines.ts";
+import { noHardware } from "./no_hardware.ts";
+import { sameId } from "./same_id.ts";
 import type { Scenario } from "./scenario.ts";
 import { smoke } from "./smoke.ts";
+import { strategies } from "./strategies.ts";
+import { sweep } from "./sweep.ts";
 
 /** The table that `main.ts` goes through. */
-export const SCENARIOS: readonly Scenario[] = [smoke];
+export const SCENARIOS: readonly Scenario[] = [
+  smoke,
+  clones,
+  sweep,
+  firstDraw,
+  sameId,
+  fleet,
+  machines,
+  inherited,
+  noHardware,
+  strategies,
+];

@@ -1,4 +1,7 @@
+import type { Figures } from "../figures.ts";
 import type { Room } from "../room/room.ts";
+
+export type { Figures } from "../figures.ts";
 
 /** What the command line asks of a scenario. */
 export interface ScenarioOptions {
@@ -9,9 +12,6 @@ export interface ScenarioOptions {
   /** How many snapshots, where a scenario has a choice. */
   readonly points?: number;
 }
-
-/** What a scenario measured, by name, in the order to print. */
-export type Figures = Readonly<Record<string, unknown>>;
 
 /** One experiment: it returns its figures, or throws an assertion's error. */
 export interface Scenario {

@@ -53,13 +53,21 @@ async function run(room: Room, options: ScenarioOptions): Promise<Figures> {
   const equal = equalPrefix(first, second);
   assert.ok(equal > 0, "Deno's own generator repeats after a fork");
   return {
-    "unique id at": `0x${address.toString(16)}`,
-    "clones with an id of their own": guids.length,
-    "clones whose kernel saw the fork": guids.length,
-    "draws compared": Math.min(first.length, second.length),
-    "equal crypto.randomUUID() in a row": equal,
-    "draws of the source before and after": `${before}, ${after}`,
-    "snapshot": `${snapshot.bytes} bytes in ${Math.round(snapshot.pauseMs)} ms`,
+    tables: [{
+      title: "The room",
+      columns: ["figure", "value"],
+      rows: [
+        ["unique id at", `0x${address.toString(16)}`],
+        ["clones with an id of their own", guids.length],
+        ["clones whose kernel saw the fork", guids.length],
+        ["draws compared", Math.min(first.length, second.length)],
+        ["equal crypto.randomUUID() in a row", equal],
+        ["draws of the source before the fork", before],
+        ["draws of the source in the end", after],
+        ["snapshot, bytes", snapshot.bytes],
+        ["snapshot, ms", Math.round(snapshot.pauseMs)],
+      ],
+    }],
   };
 }
 

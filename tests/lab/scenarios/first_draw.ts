@@ -1,0 +1,141 @@
+/** The first draw after resume, of a process that was warm and had never drawn. */
+
+import assert from "node:assert/strict";
+import type { FirstDraw } from "../guest/first_draw.ts";
+import { bundle } from "../room/bundle.ts";
+import { equalPrefix } from "../room/compare.ts";
+import { guidBytes, newGuid } from "../room/guid.ts";
+import type { Room } from "../room/room.ts";
+import { median } from "./median.ts";
+import type { Figures, Scenario, ScenarioOptions } from "./scenario.ts";
+import { spinner, SPINS } from "./spinner.ts";
+import { twoAtATime } from "./two_at_a_time.ts";
+
+const CLONES = 4;
+const QUICK_CLONES = 2;
+const NO_HARDWARE = "max,-rdrand,-rdseed";
+/** Where SeaBIOS puts the id on a pc: in the last page of the memory. */
+const PAGE = 4096;
+const OFFSET = 40;
+const KERNELS_OWN = "getrandom(2)";
+
+/** See the file's head. */
+export const firstDraw: Scenario = {
+  name: "first-draw",
+  title: "The first draw after resume, of a process that had never drawn",
+  quick: true,
+  run,
+};
+
+type Table = NonNullable<Figures["tables"]>[number];
+
+const SETTINGS = [
+  { level: "memory", processor: "max", flags: "" },
+  { level: "memory", processor: NO_HARDWARE, flags: "" },
+  { level: "hedged", processor: "max", flags: "--drop-root" },
+  { level: "kernel", processor: NO_HARDWARE, flags: "--drop-root" },
+];
+
+async function run(
+  room: Room,
+  { quick, clones = quick ? QUICK_CLONES : CLONES }: ScenarioOptions,
+): Promise<Figures> {
+  const forks = await twoAtATime(
+    SETTINGS,
+    (setting) => fork(room, clones, setting),
+  );
+  const rows: (string | number | boolean)[][] = [];
+  for (const [n, { level, processor }] of SETTINGS.entries()) {
+    const drawn = forks[n] ?? [];
+    for (const [i, { what }] of (drawn[0] ?? []).entries()) {
+      const draws = drawn.map((list) => list[i]!);
+      const values = new Set(draws.map(({ hex }) => hex));
+      const kernels = what.startsWith(KERNELS_OWN);
+      if (!kernels && level !== "kernel") {
+        assert.equal(values.size, clones, `${what} at level ${level}`);
+      }
+      rows.push([
+        kernels ? "" : level,
+        processor !== NO_HARDWARE,
+        what,
+        values.size === clones ? "no" : "YES",
+        Math.round(median(draws.map(({ ms }) => ms))),
+      ]);
+    }
+  }
+  const columns = ["level", "RDRAND", "draw", "repeats", "ms after the page"];
+  const title = `First draws of ${clones} clones`;
+  const alone = await spin(room, clones);
+  return { tables: [{ title, columns, rows }, alone] };
+}
+
+/** What getrandom(2) gives from the first instruction that sees the new page. */
+async function spin(room: Room, clones: number): Promise<Table> {
+  const memory = 128;
+  const address = (BigInt(memory) << 20n) - BigInt(PAGE) + BigInt(OFFSET);
+  const vmgenid = newGuid();
+  const source = await room.boot({
+    name: "spinner",
+    hardware: { memory, vmgenid },
+    program: {
+      command:
+        "./spinner >/tmp/draws; deno run -A send_file.js draws /tmp/draws",
+      files: {
+        "spinner": spinner(address - BigInt(OFFSET)),
+        "send_file.js": await bundle("send_file.ts"),
+      },
+    },
+  });
+  await source.waitForConsole(SPINS);
+  const seen = await source.memory(Number(address), 16);
+  assert.deepEqual(seen, guidBytes(vmgenid), "the id is where SeaBIOS puts it");
+  const snapshot = await room.snapshot(source);
+  await room.end(source);
+  const drawn: string[][] = [];
+  for (let i = 0; i < clones; i++) {
+    const clone = await room.clone(snapshot, newGuid());
+    const hex = (await clone.receive("draws")).toHex();
+    drawn.push(hex.match(/.{32}/g) ?? []);
+    await room.end(clone);
+  }
+  room.discard(snapshot);
+  const [first = [], ...others] = drawn;
+  return {
+    title: "getrandom(2) alone, drawn at once by a program of 50 instructions",
+    columns: ["clones", "draws", "equal in a row"],
+    rows: others.map((other, i) => [
+      `1 and ${i + 2}`,
+      other.length,
+      equalPrefix(first, other),
+    ]),
+  };
+}
+
+async function fork(
+  room: Room,
+  clones: number,
+  { level, processor, flags }: typeof SETTINGS[number],
+): Promise<FirstDraw[][]> {
+  const source = await room.boot({
+    name: `first-draw-${level}`,
+    hardware: { memory: 192, processors: 2, processor, vmgenid: newGuid() },
+    program: {
+      command: `deno run -A first_draw.js ${flags}`,
+      files: {
+        "first_draw.js": await bundle("first_draw.ts"),
+        "first_worker.js": await bundle("first_worker.ts"),
+      },
+    },
+  });
+  assert.equal(await source.receiveText("warm"), level);
+  const snapshot = await room.snapshot(source);
+  await room.end(source);
+  const drawn: FirstDraw[][] = [];
+  for (let i = 0; i < clones; i++) {
+    const clone = await room.clone(snapshot, newGuid());
+    drawn.push(JSON.parse(await clone.receiveText("draws")));
+    await room.end(clone);
+  }
+  room.discard(snapshot);
+  return drawn;
+}

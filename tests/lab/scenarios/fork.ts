@@ -1,0 +1,131 @@
+/** What scenarios have in common: forks of a guest that draws, and their records. */
+
+import { remove } from "../room/cleanup.ts";
+import { MachineError } from "../room/errors.ts";
+import type { Machine } from "../room/machine.ts";
+import type { Room } from "../room/room.ts";
+import { MARK_LENGTH, writeMark } from "../guest/position.ts";
+import { type DrawRecord, unpackRecords } from "../guest/records.ts";
+import { Buffer } from "node:buffer";
+
+/** The number of the draw that a stopped guest had begun last, read out of its memory. */
+export async function positionOf(machine: Machine): Promise<number> {
+  const file = `${machine.files.state}.memory`;
+  const size = (machine.hardware.memory ?? 192) * 2 ** 20;
+  try {
+    await machine.execute("pmemsave", { val: 0, size, filename: file });
+    return findPosition(Buffer.from(Deno.readFileSync(file).buffer));
+  } finally {
+    remove(file);
+  }
+}
+
+function findPosition(memory: Buffer): number {
+  const mark = new Uint8Array(MARK_LENGTH);
+  writeMark(mark);
+  let found = 0;
+  let at = -1;
+  while ((at = memory.indexOf(mark, at + 1)) !== -1) {
+    if (at + MARK_LENGTH + 4 > memory.length) break;
+    found = Math.max(found, memory.readUInt32LE(at + MARK_LENGTH));
+  }
+  if (found > 0) return found;
+  throw new MachineError("The guest's position is not in its memory");
+}
+
+/** How the guest is forked. */
+export interface ForkOptions {
+  /** The unique id of each clone. */
+  readonly guids: readonly string[];
+  /** Draws that each clone reports after the fork. */
+  readonly draws: number;
+  /** How long a clone may take, in milliseconds. @default {120_000} */
+  readonly timeoutMs?: number;
+}
+
+/** What came of a fork. */
+export interface Fork {
+  /** The draw that was going on at the snapshot. */
+  readonly position: number;
+  /** Each clone's records, with those from shortly before the snapshot. */
+  readonly clones: readonly (readonly DrawRecord[])[];
+  /** How often each clone's kernel said that it had seen the fork. */
+  readonly reseeds: readonly number[];
+}
+
+/** Forks a guest of `guest/draw_loop.ts` while it draws from a source. */
+export async function forkWhileDrawing(
+  room: Room,
+  machine: Machine,
+  source: string,
+  { guids, draws, timeoutMs = 120_000 }: ForkOptions,
+): Promise<Fork> {
+  await machine.tell(`draw ${source} ${draws}`);
+  await machine.receive("warm", timeoutMs);
+  const snapshot = await room.snapshot(machine);
+  const position = await positionOf(machine);
+  const clones: DrawRecord[][] = [];
+  const reseeds: number[] = [];
+  for (const guid of guids) {
+    const clone = await room.prepareClone(snapshot, guid);
+    // Before it runs: nothing may be lost of what it draws at first.
+    await clone.tell("report");
+    await clone.resume();
+    clones.push(unpackRecords(await clone.receive("records", timeoutMs)));
+    reseeds.push(clone.reseeds());
+    await room.end(clone);
+  }
+  room.discard(snapshot);
+  await machine.tell("next");
+  await machine.resume();
+  await machine.receive("records");
+  return { position, clones, reseeds };
+}
+
+/** What two streams have in common. */
+export interface Comparison {
+  readonly draws: number;
+  readonly equal: number;
+  readonly prefix: number;
+  readonly bytes: number;
+  readonly partedAfterMs: number | null;
+}
+
+/** Compares what two clones drew after their fork. */
+export function compare(
+  a: readonly DrawRecord[],
+  b: readonly DrawRecord[],
+  position: number,
+  most: number,
+): Comparison {
+  const after = [a, b].map((records) => {
+    const first = records.findIndex(({ sequence }) => sequence > position);
+    if (records[first]?.sequence === position + 1) return records.slice(first);
+    throw new MachineError("The draws right after the fork are lost");
+  });
+  const draws = Math.min(most, ...after.map(({ length }) => length));
+  const [first = [], second = []] = after.map((list) => list.slice(0, draws));
+  const known = new Set(first.map(({ value }) => keyOf(value)));
+  const equal = second.filter(({ value }) => known.has(keyOf(value)));
+  let prefix = 0;
+  while (
+    prefix < draws &&
+    keyOf(first[prefix]!.value) === keyOf(second[prefix]!.value)
+  ) prefix++;
+  return {
+    draws,
+    equal: equal.length,
+    prefix,
+    bytes: equal.reduce((sum, { value }) => sum + value.length, 0),
+    partedAfterMs: prefix === draws
+      ? null
+      : prefix === 0
+      ? 0
+      : first[prefix]!.ms - first[0]!.ms,
+  };
+}
+
+/** A value as a key of sets. */
+export function keyOf(value: Uint8Array): string {
+  return String.fromCharCode(...value);
+}
