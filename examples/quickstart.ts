@@ -18,7 +18,7 @@ function reportMachine(): void {
   console.log("This machine");
   console.log(
     device === undefined
-      ? "  device      none found in the ACPI tables"
+      ? "  device      not found"
       : `  device      ${device.path} (${device.hid}), id at ${device.address}, notified by ${
         device.notifiedBy ?? "nothing"
       }`,
