@@ -93,7 +93,7 @@ export function outcome(
 function layOut(rows: number, most: number, width: number): Layout {
   const stacked = width < 600;
   const row = stacked ? 46 : 29;
-  const left = stacked ? 8 : 258;
+  const left = stacked ? 8 : 344;
   const right = stacked ? width - 8 : width - 270;
   const one = left + ZERO_TO_ONE;
   return {
