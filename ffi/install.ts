@@ -27,7 +27,11 @@
 
 import { thisRuntime } from "./runtime/mod.ts";
 import { builtin, nodeProcess } from "./runtime/node_process.ts";
-import { nearestFolder, writableByOthers } from "./shim/folders.ts";
+import {
+  isTrustedOwner,
+  nearestFolder,
+  writableByOthers,
+} from "./shim/folders.ts";
 import { flagsFor, SHIM_FOLDERS, shimBytes, shimFile } from "./shim/load.ts";
 
 const FILE_MODE = 0o555;
@@ -120,7 +124,7 @@ function isInstalled(path: string, bytes: Uint8Array): boolean {
     const stat = fs.lstatSync(path);
     const found = fs.readFileSync(path);
     return stat.isFile() && (stat.mode & 0o777) === FILE_MODE &&
-      (stat.uid === ROOT || stat.uid === thisUser()) &&
+      isTrustedOwner(stat.uid, thisUser()) &&
       found.length === bytes.length &&
       found.every((byte, i) => byte === bytes[i]);
   } catch (error) {

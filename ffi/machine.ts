@@ -1,6 +1,5 @@
 import type { Clock, EntropySource, GenerationSource } from "../crng/ports.ts";
 import type { CrngPorts } from "../crng/base_crng.ts";
-import { ProtectionError } from "../crng/errors.ts";
 import { openUrandom, URANDOM_PATH } from "./entropy/urandom.ts";
 import { shimEntropy } from "./entropy/shim_entropy.ts";
 import type {
@@ -20,6 +19,7 @@ import {
   SOURCES,
 } from "./sources/mod.ts";
 import { noSource } from "./sources/no_source.ts";
+import { refusedMemory } from "./sources/refused_memory.ts";
 
 /** Monotonic: Deno and Node read CLOCK_MONOTONIC for it. */
 const performanceClock: Clock = { now: () => performance.now() };
@@ -90,7 +90,6 @@ function withShim(shim: Shim, look: Look, options: MachineOptions): Parts {
   const hardware = shim.symbols.vmfork_hardware();
   const tested = (hardware & HARDWARE_DRAW) !== 0;
   const found = findSource(shim, look, options);
-  shim.symbols.vmfork_seal(); // whatever was found: nobody in this process needs to look any more
   const usable = "source" in found && found.source.timely &&
     (tested || hasId(found.source));
   const level = usable ? "memory" : tested ? "hedged" : "kernel";
@@ -144,10 +143,7 @@ function whyNotMemory(
 /** Without a shim there is the kernel alone. */
 function withoutShim(why: NoShim, { source }: MachineOptions): Parts {
   if (source !== undefined && !isSource(source)) {
-    throw new ProtectionError(
-      "level-unavailable",
-      `Cannot use the inherited descriptor: ${why.reason}; it takes ${why.remedy}`,
-    );
+    throw refusedMemory(why);
   }
   const notReached: NotReached[] = [
     { level: "memory", ...why },
@@ -241,12 +237,22 @@ function findSource(
   look: Look,
   { source }: MachineOptions,
 ): FoundSource | NoSource {
-  if (isSource(source)) {
+  try {
+    if (!isSource(source)) return discover(shim, look, source);
     return { source, confirmedBy: "caller", device: undefined };
+  } finally {
+    shim.symbols.vmfork_seal(); // nobody in this process needs to look any more
   }
+}
+
+function discover(
+  shim: Shim,
+  look: Look,
+  inherited: InheritedMemory | undefined,
+): FoundSource | NoSource {
   let first: NoSource | undefined;
   for (const row of SOURCES) {
-    const found = row.open(shim, look, source);
+    const found = row.open(shim, look, inherited);
     if ("source" in found) return found;
     first ??= found;
   }

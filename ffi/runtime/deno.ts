@@ -6,7 +6,8 @@ import {
   shimOf,
   shimPaths,
 } from "../shim/file.ts";
-import { type Shim, SHIM_SYMBOLS, ShimError } from "../shim/shim.ts";
+import { type Shim, ShimError } from "../shim/shim.ts";
+import { SHIM_SYMBOLS } from "../shim/symbols.ts";
 import { memfdPath } from "./deno_memfd.ts";
 import {
   type DeviceFile,

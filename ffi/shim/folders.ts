@@ -5,6 +5,11 @@ const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 const ROOT = 0;
 
+/** Whether a file's owner is root, or the user. */
+export function isTrustedOwner(owner: number, uid: number): boolean {
+  return owner === ROOT || owner === uid;
+}
+
 /**
  * Says why someone other than root and one user could change what lies in a folder: its own owner and mode,
  * and those of every folder above it.
@@ -21,7 +26,7 @@ export function writableByOthers(
   for (let depth = parts.length; depth >= 0; depth--) {
     const path = `/${parts.slice(0, depth).join("/")}`;
     const { uid: owner, mode } = builtin("node:fs").lstatSync(path);
-    if (owner !== ROOT && owner !== uid) {
+    if (!isTrustedOwner(owner, uid)) {
       return `"${path}" belongs to another user: its uid is ${owner}`;
     }
     const safe = (mode & WRITABLE_BY_OTHERS) === 0 ||

@@ -1,4 +1,4 @@
-import { SHIM_ABI, SHIM_SYMBOLS } from "./symbols.ts";
+import { SHIM_ABI } from "./symbols.ts";
 
 /** The functions of the shim, under their C names; see `symbols.ts` for the prototypes. */
 export interface ShimSymbols {
@@ -190,5 +190,3 @@ export function requireAbi(symbols: ShimSymbols): void {
     `it has ABI ${abi} and this version of the package needs ${SHIM_ABI}`,
   );
 }
-
-export { SHIM_SYMBOLS };

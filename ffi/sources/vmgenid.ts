@@ -1,4 +1,3 @@
-import { ProtectionError } from "../../crng/errors.ts";
 import { AcpiError, findVmGenId, type VmGenIdDevice } from "../acpi/mod.ts";
 import type { Confirmation, ProtectionDevice } from "../protection.ts";
 import {
@@ -15,6 +14,7 @@ import {
 import { ShimSource } from "./shim_source.ts";
 import { readAcpiTables } from "./acpi_tables.ts";
 import type { FoundSource, InheritedMemory, Look, NoSource } from "./mod.ts";
+import { refusedMemory } from "./refused_memory.ts";
 
 const NAME = "vmgenid";
 
@@ -49,10 +49,8 @@ export function openVmGenId(
       ...explain(error, (status & STATUS_SEALED) !== 0),
       device: look.device,
     };
-    if (inherited !== undefined) throw refused(look.obstacle, error);
+    if (inherited !== undefined) throw refusedMemory(look.obstacle, error);
     return look.obstacle;
-  } finally {
-    symbols.vmfork_seal();
   }
 }
 
@@ -133,15 +131,6 @@ function findDevice(shim: Shim): VmGenIdDevice | undefined {
 
 function openMemory(shim: Shim): void {
   check("vmfork_open_memory", shim.symbols.vmfork_open_memory());
-}
-
-/** A descriptor and an address that were given on purpose: never passed over in silence. */
-function refused(obstacle: Obstacle, cause: unknown): ProtectionError {
-  return new ProtectionError(
-    "level-unavailable",
-    `Cannot use the inherited descriptor: ${obstacle.reason}; it takes ${obstacle.remedy}`,
-    { cause },
-  );
 }
 
 /** What the shim's refusals mean, by function and errno. */
