@@ -1,4 +1,7 @@
-/** Deno's sources and ours. With `--drop-root` it gives up root first. */
+/**
+ * Deno's sources and ours. With `--drop-root` it gives up root first, with `--no-ffi` the permission for
+ * the shim.
+ */
 
 import { Crng, protection } from "../../../mod.ts";
 import { send } from "./channel.ts";
@@ -13,6 +16,9 @@ const identity = (bytes: Uint8Array): Uint8Array => bytes;
 
 const witness = openWitness();
 if (Deno.args.includes("--drop-root")) dropRoot();
+if (Deno.args.includes("--no-ffi")) {
+  Deno.permissions.revokeSync({ name: "ffi" });
+}
 
 const { level, hardware } = protection();
 send("protection", JSON.stringify({ level, hardware }));

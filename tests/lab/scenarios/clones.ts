@@ -17,6 +17,8 @@ const DRAWS = 20_000;
 const QUICK_DRAWS = 5_000;
 /** Key pairs take milliseconds each in an emulated machine. */
 const QUICK_KEYS = 300;
+/** 20,000 key pairs in two emulated machines at once. */
+const TIMEOUT_MS = 1_800_000;
 const STRIP_BEFORE = 4;
 const STRIP_AFTER = 12;
 
@@ -123,6 +125,15 @@ const SETTINGS: readonly Setting[] = [
     level: "kernel",
     rows: [{ source: "getrandom", title: "getrandom(2)" }, INPUT_POOL],
   },
+  {
+    name: "urandom",
+    hardware: HARDWARE,
+    file: "clones.js",
+    program: "clones.ts",
+    command: "deno run -A clones.js --no-ffi",
+    level: "kernel",
+    rows: [{ ...INPUT_POOL, title: "vmfork over /dev/urandom" }],
+  },
 ];
 
 async function run(room: Room, { quick }: ScenarioOptions): Promise<Figures> {
@@ -149,7 +160,7 @@ async function run(room: Room, { quick }: ScenarioOptions): Promise<Figures> {
       const fork = await forkWhileDrawing(room, machine, source, {
         guids: [newGuid(), newGuid()],
         draws,
-        timeoutMs: 600_000,
+        timeoutMs: TIMEOUT_MS,
       });
       const [a = [], b = []] = fork.clones;
       const comparison = compare(a, b, fork.position, draws);
