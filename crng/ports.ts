@@ -41,6 +41,21 @@ export interface GenerationSource {
   generation(): number;
 
   /**
+   * The count after a slower look, at sources that show a fork late as well: for watchers and guards.
+   * @default {the same as `generation()`}
+   */
+  look?(): number;
+
+  /**
+   * Where the last change of the count was seen, for example `"vmgenid"` or `"acpi-events"`.
+   * @default {the source's name}
+   */
+  changedBy?(): string;
+
+  /** Whether it answers 0 on purpose: the process is quiesced, for a snapshot. @default {false} */
+  quiesced?(): boolean;
+
+  /**
    * Writes the machine's unique id, 16 opaque bytes.
    *
    * @param into 16 bytes

@@ -4,8 +4,12 @@ import { SHIM_ABI } from "./symbols.ts";
 export interface ShimSymbols {
   /** The ABI version. */
   vmfork_abi(): number;
-  /** The count; 0 = it cannot answer. */
+  /** The count; 0 = it cannot answer, or the process is quiesced. */
   vmfork_generation(): number;
+  /** The same, after a look at the ACPI events as well. */
+  vmfork_look(): number;
+  /** `SOURCE_*` bits: where the last change of the count was seen. */
+  vmfork_changed_by(): number;
   /** Writes the unique id: 16, 0 = there is none, or a negated errno. */
   vmfork_unique_id(id: Uint8Array<ArrayBuffer>): number;
   /** Writes the fresh input of a reseed, 104 bytes. */
@@ -36,6 +40,16 @@ export interface ShimSymbols {
   ): number;
   /** Confirms and maps the generation page; the confirmation. */
   vmfork_map(address: bigint, hid: Uint8Array<ArrayBuffer>): number;
+  /** Maps `/dev/vmclock<index>`; the confirmation. */
+  vmfork_open_clock(index: number): number;
+  /** Maps an inherited vmclock device; the confirmation. */
+  vmfork_adopt_clock(descriptor: number): number;
+  /** Maps the vmclock page from `/dev/mem`, before {@linkcode ShimSymbols.vmfork_map}; the confirmation. */
+  vmfork_map_clock(address: bigint): number;
+  /** Opens a generation file: 4 or 8 bytes, or 0 for decimal text. */
+  vmfork_watch_file(path: Uint8Array<ArrayBuffer>, width: number): number;
+  /** Opens the count of an ACPI event: `gpe05`, or `ged`. */
+  vmfork_watch_events(name: Uint8Array<ArrayBuffer>): number;
   /** Ends discovery for the life of the process. */
   vmfork_seal(): number;
   /** Begins a wait; its handle. */
@@ -51,6 +65,20 @@ export interface ShimSymbols {
   vmfork_wake(handle: number): number;
   /** Wakes all waits. */
   vmfork_close(): number;
+  /** Registers the calling thread as a realm; its handle. */
+  vmfork_join(): number;
+  /** Ends the registration. */
+  vmfork_leave(realm: number): number;
+  /** This realm holds the process quiesced: the count reads 0. */
+  vmfork_quiesce(realm: number): number;
+  /** This realm lets go; after the last one the count has grown by 1 and is read again. */
+  vmfork_resume(realm: number): number;
+  /** This realm has wiped its secrets for the quiesce that is on. */
+  vmfork_wiped(realm: number): number;
+  /** How many living realms have not; 0 when not quiesced. */
+  vmfork_unwiped(): number;
+  /** Writes the id and hardware randomness to `/dev/urandom` and has the kernel reseed; root only. */
+  vmfork_heal_kernel(): number;
 }
 
 // vmfork.c: enum hardware.
@@ -66,8 +94,32 @@ export const STATUS_SEALED = 1;
 export const STATUS_MAPPED = 2;
 /** It was mapped through a descriptor that the process inherited. */
 export const STATUS_INHERITED = 4;
-/** Where the confirmation stands in the status. */
+/** A vmclock page is mapped. */
+export const STATUS_CLOCK = 8;
+/** The kernel passes the vmclock's notifications on to poll(2). */
+export const STATUS_CLOCK_NOTIFIES = 16;
+/** A generation file is watched. */
+export const STATUS_FILE = 32;
+/** The count of an ACPI event is watched. */
+export const STATUS_EVENTS = 64;
+/** Quiesced: the count reads 0 until the last realm that asked for it resumes. */
+export const STATUS_QUIESCED = 128;
+/** Where the confirmation of the vmgenid page stands in the status, 4 bits. */
 export const STATUS_CONFIRMATION_SHIFT = 8;
+/** Where the confirmation of the vmclock page stands in the status, 4 bits. */
+export const STATUS_CLOCK_CONFIRMATION_SHIFT = 12;
+
+// vmfork.c: enum source.
+/** The vmgenid page. */
+export const SOURCE_VMGENID = 1;
+/** The vmclock page. */
+export const SOURCE_VMCLOCK = 2;
+/** The generation file. */
+export const SOURCE_FILE = 4;
+/** The count of the ACPI event that notifies a device. */
+export const SOURCE_EVENTS = 8;
+/** The end of a quiesce. */
+export const SOURCE_RESUME = 16;
 
 /** How the address of the generation page was confirmed; index = vmfork.c's enum confirmation. */
 export const CONFIRMATIONS = [undefined, "driver", "iomem", "parent"] as const;

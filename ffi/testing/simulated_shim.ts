@@ -3,8 +3,11 @@ import {
   HARDWARE_SEED,
   type Shim,
   type ShimSymbols,
+  SOURCE_RESUME,
+  SOURCE_VMGENID,
   STATUS_CONFIRMATION_SHIFT,
   STATUS_MAPPED,
+  STATUS_QUIESCED,
   STATUS_SEALED,
 } from "../shim/shim.ts";
 import { SHIM_ABI } from "../shim/symbols.ts";
@@ -57,6 +60,8 @@ class SimulatedSymbols {
   #sealed = false;
   #mapped = false;
   #opened = false;
+  #changedBy = 0;
+  readonly #realms: ({ wiped: boolean; holds: boolean } | undefined)[] = [];
 
   constructor(machine: SimulatedMachine) {
     this.#machine = machine;
@@ -84,12 +89,34 @@ class SimulatedSymbols {
         (this.#sealed ? STATUS_SEALED : 0) |
         (this.#mapped
           ? STATUS_MAPPED | CONFIRMED_BY_DRIVER << STATUS_CONFIRMATION_SHIFT
-          : 0),
+          : 0) |
+        (this.#quiesced ? STATUS_QUIESCED : 0),
       vmfork_read_table: (name, into) => this.#readTable(name, into),
       vmfork_open_memory: () => this.#open(),
       vmfork_adopt_memory: () => this.#open(),
       vmfork_read_physical: () => -EADDRNOTAVAIL,
       vmfork_map: () => this.#map(),
+      vmfork_look: () => this.#generation(),
+      vmfork_changed_by: () => this.#changedBy,
+      vmfork_open_clock: () => -ENOENT,
+      vmfork_adopt_clock: () => -EBADF,
+      vmfork_map_clock: () => -EPERM,
+      vmfork_watch_file: () => -ENOENT,
+      vmfork_watch_events: () => -ENOENT,
+      vmfork_join: () => this.#realms.push({ wiped: true, holds: false }) - 1,
+      vmfork_leave: (realm) => this.#leave(realm),
+      vmfork_quiesce: (realm) => this.#quiesce(realm),
+      vmfork_resume: (realm) => this.#resume(realm),
+      vmfork_wiped: (realm) => {
+        this.#realms[realm]!.wiped = true;
+        return 0;
+      },
+      vmfork_unwiped: () =>
+        this.#quiesced
+          ? this.#realms.filter((realm) => realm !== undefined && !realm.wiped)
+            .length
+          : 0,
+      vmfork_heal_kernel: () => -EPERM,
       vmfork_seal: () => {
         this.#sealed = true;
         return 0;
@@ -112,13 +139,43 @@ class SimulatedSymbols {
   }
 
   #look(): number {
+    if (this.#quiesced) return 0;
     if (!this.#mapped) return this.#count;
     const id = this.#machine.uniqueId().join();
     if (id !== this.#last) {
       this.#count++;
+      this.#changedBy = SOURCE_VMGENID;
       this.#last = id;
     }
     return this.#count;
+  }
+
+  get #quiesced(): boolean {
+    return this.#realms.some((realm) => realm?.holds);
+  }
+
+  #leave(realm: number): number {
+    this.#resume(realm);
+    this.#realms[realm] = undefined;
+    return 0;
+  }
+
+  #quiesce(realm: number): number {
+    if (!this.#quiesced) {
+      for (const each of this.#realms) if (each) each.wiped = false;
+    }
+    this.#realms[realm]!.holds = true;
+    return 0;
+  }
+
+  #resume(realm: number): number {
+    const held = this.#quiesced;
+    this.#realms[realm]!.holds = false;
+    if (held && !this.#quiesced) {
+      this.#count++;
+      this.#changedBy = SOURCE_RESUME;
+    }
+    return 0;
   }
 
   #uniqueId(id: Uint8Array): number {
