@@ -12,7 +12,7 @@
 
 #include "harness.h"
 
-enum { READERS = 3, CHANGES = 60000, CLOCK_CHANGES = 15000, FILE_CHANGES = 3000, ROUNDS = 300, HOLDS = 100, WAITERS = 8, REALMS = 6, QUIESCES = 500 };
+enum { READERS = 3, CHANGES = 60000, CLOCK_CHANGES = 15000, FILE_CHANGES = 3000, ROUNDS = 300, HOLDS = 100, WAITERS = 8, REALMS = 6, QUIESCES = 500, PATIENCE = 8000 };
 
 static void run_threads(pthread_t *threads, size_t count, void *(*run)(void *))
 {
@@ -34,9 +34,12 @@ static void join_threads(pthread_t *threads, size_t count)
 static uint32_t sequence, seen;
 static uint64_t stale, readings;
 
+/* On a busy machine fewer changes will do. */
 static void change_until(uint32_t last, void (*publish)(uint32_t change))
 {
-	for (uint32_t change = 1; change <= last; change++) {
+	const uint64_t end = now_ms() + PATIENCE;
+
+	for (uint32_t change = 1; change <= last && (change % 64 || now_ms() < end); change++) {
 		__atomic_store_n(&sequence, 2 * change - 1, __ATOMIC_SEQ_CST);
 		publish(change);
 		__atomic_store_n(&sequence, 2 * change, __ATOMIC_SEQ_CST);
@@ -61,12 +64,15 @@ static void *read_counts(void *argument)
 		if (begin / 2 <= written)
 			continue;
 		count = vmfork_generation();
-		bad += count == last;
-		made++;
 		__atomic_store_n(&seen, begin / 2, __ATOMIC_RELAXED);
 		end = __atomic_load_n(&sequence, __ATOMIC_SEQ_CST);
 		if (end == UINT32_MAX)
 			break;
+		/* The writer did not get any time within a change of the vmclock: that tells nothing. */
+		if (!count)
+			continue;
+		bad += count == last;
+		made++;
 		written = (end + 1) / 2;
 		last = count;
 	}
@@ -82,8 +88,8 @@ static void check_no_count_is_stale(uint32_t changes, void (*publish)(uint32_t c
 	run_threads(readers, READERS, read_counts);
 	change_until(changes, publish);
 	join_threads(readers, READERS);
-	printf("  %llu readings of %u changes, the count at %u, %llu stale\n", (unsigned long long)readings, changes,
-	       vmfork_generation(), (unsigned long long)stale);
+	printf("  %llu readings of up to %u changes, the count at %u, %llu stale\n", (unsigned long long)readings,
+	       changes, vmfork_generation(), (unsigned long long)stale);
 	check(readings > 100);
 	check_equal(stale, 0);
 }
@@ -308,27 +314,25 @@ static void check_count(uint32_t before, uint32_t count, uint32_t after)
 {
 	const uint32_t old = before / 4 + 1;
 
-	if (before / 4 != after / 4)
-		return;
+	check(!count || count >= (before % 4 < 2 ? old : old + 1));
 	if (before == after && before % 4 == 0)
 		check_equal(count, old);
 	if (before == after && before % 4 == 2)
 		check_equal(count, 0);
-	check(!count || count == (before % 4 < 2 ? old : old + 1) || (before % 4 < 2 && count == old + 1));
 }
 
 static void *draw_and_wipe(void *argument)
 {
 	const int realm = vmfork_join();
-	uint32_t before = 0;
+	uint32_t before;
 
-	(void)argument;
 	check(realm >= 0);
 	while ((before = __atomic_load_n(&phase, __ATOMIC_SEQ_CST)) != UINT32_MAX) {
 		const uint32_t count = vmfork_generation();
 
 		check_count(before, count, __atomic_load_n(&phase, __ATOMIC_SEQ_CST));
-		if (!(vmfork_status() & QUIESCED))
+		/* Every third one does nothing but draw, so that it does at the moment of the resume. */
+		if ((size_t)argument % 3 == 0 || !(vmfork_status() & QUIESCED))
 			continue;
 		check_equal(vmfork_wiped(realm), 0);
 		usleep(100);
@@ -350,7 +354,7 @@ static void quiesce_once(int realm)
 	check_equal(vmfork_quiesce(realm), 0);
 	next_phase();
 	check_equal(vmfork_wiped(realm), 0);
-	for (int tries = 0; vmfork_unwiped() && tries < 100; tries++)
+	for (int tries = 0; vmfork_unwiped() && tries < 10; tries++)
 		sched_yield();
 	next_phase();
 	check_equal(vmfork_resume(realm), 0);
@@ -360,14 +364,17 @@ static void quiesce_once(int realm)
 static void nobody_draws_under_the_count_of_before_a_quiesce(void)
 {
 	pthread_t threads[REALMS];
-	int realm = vmfork_join();
+	const uint64_t end = now_ms() + PATIENCE;
+	int realm = vmfork_join(), quiesces = 0;
 
 	run_threads(threads, REALMS, draw_and_wipe);
-	for (int i = 0; i < QUIESCES; i++)
+	while (quiesces < QUIESCES && (quiesces % 8 || now_ms() < end)) {
 		quiesce_once(realm);
+		quiesces++;
+	}
 	__atomic_store_n(&phase, UINT32_MAX, __ATOMIC_SEQ_CST);
 	join_threads(threads, REALMS);
-	check_equal(vmfork_generation(), QUIESCES + 1);
+	check_equal(vmfork_generation(), quiesces + 1);
 	check_equal(vmfork_quiesce(realm), 0);
 	check_equal(vmfork_unwiped(), 1);
 }
