@@ -1,5 +1,5 @@
 /**
- * Everything that touches the machine: the C shim and its loader, the ACPI reader, generation sources
+ * Everything that touches the machine: the C shim and its loader, the ACPI and device tree readers, generation sources
  * and entropy, and the choice of the best protection level that the program's rights allow.
  *
  * | feature | flag of `deno run` | without it |
@@ -21,6 +21,7 @@
  */
 
 export * from "./acpi/mod.ts";
+export * from "./devicetree/mod.ts";
 export {
   type Machine,
   type MachineOptions,
