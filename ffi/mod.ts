@@ -35,6 +35,7 @@ export {
   PROTECTION_LEVELS,
   type ProtectionDevice,
   type ProtectionLevel,
+  type ProtectionSource,
 } from "./protection.ts";
 export type { EntropySource, GenerationSource } from "../crng/ports.ts";
 export {
@@ -45,4 +46,11 @@ export {
   SHIM_VARIABLE,
 } from "./shim/load.ts";
 export { type Shim, ShimError, type ShimSymbols } from "./shim/shim.ts";
-export type { InheritedMemory, Look, NoSource } from "./sources/mod.ts";
+export type {
+  GenerationFile,
+  InheritedClock,
+  InheritedMemory,
+  Look,
+  NoSource,
+  SourceName,
+} from "./sources/mod.ts";
