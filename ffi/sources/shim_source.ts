@@ -44,18 +44,20 @@ export class ShimSource implements GenerationSource {
   readonly #shim: Shim;
 
   /**
-   * @param decides the name and worth of the source that decides about the level
+   * @param name the name of the source that decides about the level
+   * @param timely whether that one is timely
    * @param shim the shim
    * @param eventsAtDraws whether draws look at the ACPI events as well @default {false}
    */
   constructor(
-    decides: { readonly name: string; readonly timely: boolean },
+    name: string,
+    timely: boolean,
     shim: Shim,
     eventsAtDraws: boolean = false,
   ) {
     const { vmfork_generation, vmfork_look } = shim.symbols;
-    this.name = decides.name;
-    this.timely = decides.timely;
+    this.name = name;
+    this.timely = timely;
     this.generation = eventsAtDraws ? vmfork_look : vmfork_generation;
     this.look = vmfork_look;
     this.#shim = shim;
