@@ -37,6 +37,11 @@ const NO_CLOCK_PAGE: NoSource = {
   remedy: "a report of this machine's hypervisor",
 };
 
+const WEDGED_CLOCK: NoSource = {
+  reason: "the vmclock page says that it is being written, and does not end",
+  remedy: "a report of this machine's hypervisor",
+};
+
 const DEV_MEM_FOR_ROOT =
   "root, or a parent that passes a descriptor of /dev/mem and the address";
 
@@ -133,6 +138,9 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
       "/proc/iomem cannot be read, so the address of the vmclock page cannot be confirmed",
     remedy: "root with CAP_SYS_ADMIN",
   },
+  "vmfork_open_clock EAGAIN": WEDGED_CLOCK,
+  "vmfork_adopt_clock EAGAIN": WEDGED_CLOCK,
+  "vmfork_map_clock EAGAIN": WEDGED_CLOCK,
   "vmfork_open_clock EINVAL": NO_CLOCK_PAGE,
   "vmfork_open_clock ENODATA": NO_CLOCK_PAGE,
   "vmfork_adopt_clock ENODATA": NO_CLOCK_PAGE,
@@ -153,6 +161,10 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
   "vmfork_watch_events ENOENT": {
     reason: "the kernel shows no count of the ACPI event",
     remedy: "/sys and /proc mounted",
+  },
+  "vmfork_watch_events ENODATA": {
+    reason: "the kernel does not count the ACPI event where it should",
+    remedy: "a report of this machine's kernel",
   },
   "vmfork_watch_events EACCES": {
     reason: "the count of the ACPI event may not be read",
