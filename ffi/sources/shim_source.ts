@@ -1,6 +1,17 @@
 import type { GenerationSource } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
-import { check, requireLength, type Shim, ShimError } from "../shim/shim.ts";
+import {
+  check,
+  requireLength,
+  type Shim,
+  ShimError,
+  SOURCE_EVENTS,
+  SOURCE_FILE,
+  SOURCE_RESUME,
+  SOURCE_VMCLOCK,
+  SOURCE_VMGENID,
+  STATUS_QUIESCED,
+} from "../shim/shim.ts";
 
 /** How often a wait looks at the page, in milliseconds. */
 const WAIT_INTERVAL_MS = 20;
@@ -12,6 +23,15 @@ const WAIT_TIMEOUT_MS = 250;
 /** Linux, <asm-generic/errno.h>: the wait was woken. */
 const ECANCELED = 125;
 const UNIQUE_ID_LENGTH = 16;
+
+/** The names of the sources, by their bits. */
+const NAMES: readonly (readonly [number, string])[] = [
+  [SOURCE_VMGENID, "vmgenid"],
+  [SOURCE_VMCLOCK, "vmclock"],
+  [SOURCE_FILE, "generation-file"],
+  [SOURCE_EVENTS, "acpi-events"],
+  [SOURCE_RESUME, "resume"],
+];
 
 /** A source whose count the shim keeps: the whole process shares it. */
 export class ShimSource implements GenerationSource {
@@ -26,6 +46,20 @@ export class ShimSource implements GenerationSource {
     this.timely = timely;
     this.generation = shim.symbols.vmfork_generation;
     this.#shim = shim;
+  }
+
+  look(): number {
+    return this.#shim.symbols.vmfork_look();
+  }
+
+  changedBy(): string {
+    const bits = this.#shim.symbols.vmfork_changed_by();
+    const names = NAMES.filter(([bit]) => (bits & bit) !== 0);
+    return names.map(([, name]) => name).join("+") || this.name;
+  }
+
+  quiesced(): boolean {
+    return (this.#shim.symbols.vmfork_status() & STATUS_QUIESCED) !== 0;
   }
 
   uniqueId(into: Uint8Array): number {
