@@ -71,7 +71,7 @@ export class InputPool {
   /** Wipes the pool: it is empty again, as at its start. */
   wipe(): void {
     this.#hash.init();
-    this.#scratch.wipe();
+    this.#scratch.init();
   }
 
   /** out = BLAKE2s(key = seed, seedBlock || u64(counter)) */
