@@ -8,6 +8,7 @@ import type { QuiesceHook } from "./hooks.ts";
 import { type Machine, type MachineOptions, openMachine } from "./machine.ts";
 import { type Kept, type QuiesceOutcome, Quiescer } from "./quiescer.ts";
 import { thisRuntime } from "./runtime/mod.ts";
+import { isSource } from "./sources/choose.ts";
 import { GatedSource } from "./sources/gated_source.ts";
 import type { Look } from "./sources/mod.ts";
 import { noSource } from "./sources/no_source.ts";
@@ -165,8 +166,8 @@ export class Realm {
     const options = this.#options;
     const machine = this.#openMachine(options, { look: this.#look });
     const { shim } = machine;
-    const own = options.source !== undefined && "generation" in options.source;
-    const inShim = shim && new ShimSource(noSource.name, false, shim);
+    const own = isSource(options.source);
+    const inShim = shim && new ShimSource(noSource, shim);
     const gate = inShim
       ? new ShimGate(shim, () => inShim.changedBy())
       : own

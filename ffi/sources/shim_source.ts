@@ -24,8 +24,8 @@ const WAIT_TIMEOUT_MS = 250;
 const ECANCELED = 125;
 const UNIQUE_ID_LENGTH = 16;
 
-/** The names of the sources, by their bits. */
-const NAMES: readonly (readonly [number, string])[] = [
+/** What the bits of `vmfork_changed_by()` are called. */
+const CHANGED_BY: readonly (readonly [bit: number, name: string])[] = [
   [SOURCE_VMGENID, "vmgenid"],
   [SOURCE_VMCLOCK, "vmclock"],
   [SOURCE_FILE, "generation-file"],
@@ -33,28 +33,38 @@ const NAMES: readonly (readonly [number, string])[] = [
   [SOURCE_RESUME, "resume"],
 ];
 
-/** A source whose count the shim keeps: the whole process shares it. */
+/** All sources that the shim looks at, with the one count that it keeps for the whole process. */
 export class ShimSource implements GenerationSource {
   readonly name: string;
   readonly timely: boolean;
   /** The shim's own function: nothing stands between a draw and the page. */
   readonly generation: () => number;
+  /** The same, with a look at the ACPI events, which takes microseconds: it reads a file. */
+  readonly look: () => number;
   readonly #shim: Shim;
 
-  constructor(name: string, timely: boolean, shim: Shim) {
-    this.name = name;
-    this.timely = timely;
-    this.generation = shim.symbols.vmfork_generation;
+  /**
+   * @param decides the name and worth of the source that decides about the level
+   * @param shim the shim
+   * @param eventsAtDraws whether draws look at the ACPI events as well @default {false}
+   */
+  constructor(
+    decides: { readonly name: string; readonly timely: boolean },
+    shim: Shim,
+    eventsAtDraws: boolean = false,
+  ) {
+    const { vmfork_generation, vmfork_look } = shim.symbols;
+    this.name = decides.name;
+    this.timely = decides.timely;
+    this.generation = eventsAtDraws ? vmfork_look : vmfork_generation;
+    this.look = vmfork_look;
     this.#shim = shim;
   }
 
-  look(): number {
-    return this.#shim.symbols.vmfork_look();
-  }
-
+  /** Where the last change of the count was seen, joined by "+" if in several. */
   changedBy(): string {
     const bits = this.#shim.symbols.vmfork_changed_by();
-    const names = NAMES.filter(([bit]) => (bits & bit) !== 0);
+    const names = CHANGED_BY.filter(([bit]) => bits & bit);
     return names.map(([, name]) => name).join("+") || this.name;
   }
 
@@ -84,7 +94,7 @@ export class ShimSource implements GenerationSource {
           "Cannot wait as the shim is closed",
         );
       }
-      const count = this.generation();
+      const count = this.look();
       if (count !== known) return count;
       await this.#wait(known, signal);
     }
