@@ -210,13 +210,12 @@ test("ForkWatcher takes another source into use after a last look at the one bef
 test("ForkWatcher waits for a change where it is asked to, and tells without a look of the caller's", async () => {
   const machine = new SimulatedMachine();
   const { watcher } = watching(machine);
-  const told = new Promise<VmForkEvent>((resolve) => {
-    watcher.add(() => {}, { wait: true });
-    watcher.add(resolve);
-  });
+  const remove = watcher.add(() => {}, { wait: true });
+  const told = new Promise<VmForkEvent>((resolve) => watcher.add(resolve));
   await rest(5);
   machine.fork();
   assert.equal((await told).source, "vmgenid");
+  remove();
   const controller = new AbortController();
   const again = new Promise<VmForkEvent>((resolve) => {
     watcher.add(resolve, { wait: true, signal: controller.signal });

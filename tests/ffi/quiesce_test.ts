@@ -304,6 +304,47 @@ test("Hooks of a resume wait for those of the quiesce, and what they throw goes 
   assert.throws(() => realm.addHook("before", 3 as never), TypeError);
 });
 
+test("Hooks that end in a later quiesce do not hide what was drawn in between", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const { crng, lease } = there.generator();
+  const log: string[] = [];
+  let end = (): void => {};
+  there.realm.addHook("before", () => new Promise((resolve) => end = resolve));
+  there.realm.addHook("after", () => void log.push("after"));
+  const first = here.realm.quiesce(20);
+  there.tick();
+  assert.equal((await first).notWiped, 1);
+  await here.realm.quiescer.resume();
+  crng.getRandom(16); // before its heartbeat
+  const former = keyWords(lease.ports!.secrets.stream.key);
+  const second = here.realm.quiesce(LONG);
+  end();
+  assert.equal((await second).notWiped, 0);
+  assert.ok(isWiped(lease.ports!.secrets.memory, former));
+  await here.realm.quiescer.resume();
+  there.tick();
+  await rest();
+  assert.deepEqual(log, ["after"]);
+});
+
+test("Hooks of a resume do not run while the process is quiesced again", async () => {
+  const { realm } = new Process().realm();
+  const log: string[] = [];
+  realm.addHook("before", async () => {
+    await rest();
+    log.push("before");
+  });
+  realm.addHook("after", () => void log.push("after"));
+  const first = realm.quiesce(LONG);
+  const resumed = realm.quiescer.resume();
+  const second = realm.quiesce(LONG);
+  await Promise.all([first, resumed, second]);
+  assert.deepEqual(log, ["before", "before"]);
+  await realm.quiescer.resume();
+  assert.deepEqual(log, ["before", "before", "after"]);
+});
+
 test("A hook keeps the realm's machine open, as it is to be asked even without a generator", async () => {
   const process = new Process();
   const [here, there] = [process.realm(), process.realm()];
