@@ -33,8 +33,9 @@ export interface InheritedClock {
 }
 
 /**
- * A file that holds a counter which the platform moves at each fork. It is read again at each draw: the
- * content is never passed on, only that it changed.
+ * A file that holds a counter which the platform moves at each fork. It is opened and read at each draw: the
+ * content is never passed on, only that it changed. Whoever writes it had better replace it by rename: a draw
+ * that finds it half written throws.
  */
 export interface GenerationFile {
   /** The absolute path, at most 255 bytes. */
