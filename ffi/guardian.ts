@@ -1,0 +1,298 @@
+/**
+ * Heals the kernel's own generator after a VM fork, for every process of the machine: as soon as a fork is
+ * seen it writes the unique id and the CPU's randomness to `/dev/urandom` and has the kernel reseed. The
+ * kernel's vmgenid driver does the same, but later, and not at all after a rollback that leaves the id
+ * alone, such as QEMU's `loadvm`.
+ *
+ * A program to run as a service, as root or with CAP_SYS_ADMIN and CAP_SYS_RAWIO, where
+ * `jsr:@vmfork/crng/install` has put the shim; `examples/guardian/` has a unit for systemd:
+ *
+ * ```sh
+ * deno run --allow-ffi=/usr/local/lib/vmfork --allow-read=/usr/local/lib/vmfork jsr:@vmfork/crng/guardian
+ * ```
+ *
+ * It prints one line for each healing and ends at SIGTERM or SIGINT. Nothing happens at import: programs may
+ * call {@linkcode guard} themselves.
+ *
+ * @module
+ */
+
+import { openMachine } from "./machine.ts";
+import { thisRuntime } from "./runtime/mod.ts";
+import { nodeProcess } from "./runtime/node_process.ts";
+import { loadShim, type NoShim, SHIM_FOLDERS } from "./shim/load.ts";
+import {
+  check,
+  type Shim,
+  ShimError,
+  SOURCE_EVENTS,
+  SOURCE_FILE,
+  SOURCE_RESUME,
+  SOURCE_VMCLOCK,
+  SOURCE_VMGENID,
+  STATUS_CLOCK,
+  STATUS_EVENTS,
+  STATUS_FILE,
+  STATUS_MAPPED,
+} from "./shim/shim.ts";
+
+/**
+ * The shim's least. Until the kernel has reseeded its output repeats in every clone, some hundred draws in a
+ * millisecond, so that each millisecond counts; a look costs some microseconds at most, that is, well below
+ * 1 % of one processor at this rate.
+ */
+const INTERVAL_MS = 1;
+/** A wait ends now and then by itself, so that an end of the process never has to wait for it. */
+const WAIT_TIMEOUT_MS = 1000;
+/** Linux, <asm-generic/errno.h>: the wait was woken. */
+const ECANCELED = 125;
+
+/** The kernel cannot be healed here: the message says why, and what would change that. */
+export class GuardianError extends Error {
+  /** `"GuardianError"`. */
+  override readonly name = "GuardianError";
+  /** Always `"guardian-failed"`. */
+  readonly code = "guardian-failed";
+}
+
+/** One healing of the kernel. */
+export interface Healing {
+  /** Where the fork was seen, for example `"vmgenid"` or `"acpi-events"`; `"start"` for the first. */
+  readonly seenBy: string;
+  /** How many bytes were written; they are never shown. */
+  readonly bytes: number;
+  /** How long the call took, in milliseconds. */
+  readonly ms: number;
+}
+
+/** How to {@linkcode guard}. */
+export interface GuardOptions {
+  /** The path of an installed shim. @default {`VMFORK_SHIM` if env is granted, then the two folders of `SHIM_FOLDERS`} */
+  readonly shim?: string | undefined;
+  /** Milliseconds between two looks, from 1 to 1,000. @default {1} */
+  readonly intervalMs?: number | undefined;
+  /** Ends it: the promise then resolves. @default {never} */
+  readonly signal?: AbortSignal | undefined;
+  /** Told where forks will be seen, once the first healing has shown that the rights suffice. */
+  readonly onStart?: ((watched: string) => void) | undefined;
+  /** Told of every healing, the first one at the start included. */
+  readonly onHealed?: ((healing: Healing) => void) | undefined;
+}
+
+/** What a caller may put in place of the real thing. */
+export interface GuardParts {
+  /** The shim, in tests a simulated one. @default {`loadShim(options.shim)`} */
+  readonly shim?: Shim | NoShim;
+}
+
+/**
+ * Heals the kernel now, to see that the rights suffice, and then after every fork until the signal ends it.
+ *
+ * @param options when to end, whom to tell
+ * @param parts what to put in place of the real thing
+ * @throws {GuardianError} If there is no shim, nothing that shows forks, or no right to reseed the kernel; later,
+ * if a source fails
+ * @throws {ProtectionError} If the shim that was named cannot be used
+ * @throws {RangeError} If the interval is not an integer from 1 to 1,000
+ * @example
+ * ```ts
+ * import { guard, GuardianError } from "@vmfork/crng/guardian";
+ *
+ * async function healUntil(signal: AbortSignal): Promise<void> {
+ *   try {
+ *     await guard({ signal, onHealed: ({ seenBy }) => console.log(seenBy) });
+ *   } catch (error) {
+ *     if (!(error instanceof GuardianError)) throw error;
+ *     console.error(error.message);
+ *   }
+ * }
+ * console.log(healUntil.name);
+ * ```
+ */
+export async function guard(
+  options: GuardOptions = {},
+  parts: GuardParts = {},
+): Promise<void> {
+  const interval = checkInterval(options.intervalMs ?? INTERVAL_MS);
+  const { shim = loadShim(options.shim) } = parts;
+  if (!("symbols" in shim)) throw cannot("there is no shim", shim);
+  const machine = openMachine({}, { shim });
+  try {
+    const { symbols } = shim;
+    const [why] = machine.protection.notReached;
+    const watched = namesOf(symbols.vmfork_status(), STATUS_NAMES);
+    if (watched === "") throw cannot("nothing here shows forks", why);
+    let known = look(shim);
+    const first = heal(shim, "start");
+    options.onStart?.(watched);
+    options.onHealed?.(first);
+    while (!options.signal?.aborted) {
+      const count = look(shim);
+      if (count === known) {
+        await wait(shim, known, interval, options.signal);
+        continue;
+      }
+      known = count; // before the healing: a fork during it is seen after it
+      const seenBy = namesOf(symbols.vmfork_changed_by(), SOURCE_NAMES);
+      options.onHealed?.(heal(shim, seenBy));
+    }
+  } finally {
+    machine.close();
+  }
+}
+
+/** What the status calls watched, by the names that `protection()` has for them. */
+const STATUS_NAMES: readonly [number, string][] = [
+  [STATUS_MAPPED, "vmgenid"],
+  [STATUS_CLOCK, "vmclock"],
+  [STATUS_FILE, "generation-file"],
+  [STATUS_EVENTS, "acpi-events"],
+];
+const SOURCE_NAMES: readonly [number, string][] = [
+  [SOURCE_VMGENID, "vmgenid"],
+  [SOURCE_VMCLOCK, "vmclock"],
+  [SOURCE_FILE, "generation-file"],
+  [SOURCE_EVENTS, "acpi-events"],
+  [SOURCE_RESUME, "resume"],
+];
+
+function namesOf(
+  bits: number,
+  table: readonly [number, string][],
+): string {
+  return table.filter(([bit]) => bits & bit).map(([, name]) => name).join("+");
+}
+
+function checkInterval(ms: number): number {
+  if (Number.isInteger(ms) && ms >= 1 && ms <= 1000) return ms;
+  throw new RangeError(
+    `Cannot guard as the interval must be an integer from 1 to 1000: current value is ${ms}`,
+  );
+}
+
+function look({ symbols }: Shim): number {
+  const count = symbols.vmfork_look();
+  if (count !== 0) return count;
+  throw new GuardianError("Cannot guard as what shows forks cannot be read");
+}
+
+/** Waits in the shim until the count differs, for a while, or until the signal. */
+async function wait(
+  { symbols }: Shim,
+  known: number,
+  intervalMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const handle = check("vmfork_wait_open", symbols.vmfork_wait_open());
+  const wake = (): void => void symbols.vmfork_wake(handle);
+  signal?.addEventListener("abort", wake);
+  try {
+    const result = await symbols.vmfork_wait(
+      handle,
+      known,
+      intervalMs,
+      WAIT_TIMEOUT_MS,
+    );
+    if (result !== -ECANCELED) check("vmfork_wait", result);
+  } finally {
+    signal?.removeEventListener("abort", wake);
+  }
+}
+
+/**
+ * Once is enough: the id stands in the page before the first instruction after resume.
+ *
+ * @throws {GuardianError} If the kernel refuses
+ */
+function heal({ symbols }: Shim, seenBy: string): Healing {
+  const start = performance.now();
+  const bytes = symbols.vmfork_heal_kernel();
+  const ms = performance.now() - start;
+  if (bytes >= 0) return { seenBy, bytes, ms };
+  const cause = new ShimError("vmfork_heal_kernel", -bytes);
+  throw cannot("the kernel is not healed", OBSTACLES[cause.errno ?? ""], cause);
+}
+
+/** What the refusals mean, by errno. */
+const OBSTACLES: Readonly<Record<string, NoShim>> = {
+  EPERM: {
+    reason: "it reseeds for CAP_SYS_ADMIN only",
+    remedy: "root, or a unit that grants it",
+  },
+  EACCES: {
+    reason: "/dev/urandom may not be written",
+    remedy: "root, or a unit that allows the device",
+  },
+  ENOENT: {
+    reason: "there is no /dev/urandom",
+    remedy: "a /dev that has it",
+  },
+  ENODATA: {
+    reason:
+      "there is neither a unique id nor hardware randomness to write, or the kernel's generator is not seeded yet",
+    remedy: "a machine with vmgenid, or a CPU model with RDRAND or RNDR",
+  },
+};
+
+function cannot(
+  what: string,
+  why: Partial<NoShim> | undefined,
+  cause?: Error,
+): GuardianError {
+  const reason = why?.reason ?? cause?.message;
+  const remedy = why?.remedy && `; it takes ${why.remedy}`;
+  return new GuardianError(
+    `Cannot guard as ${what}: ${reason ?? "no reason is known"}${remedy ?? ""}`,
+    { cause },
+  );
+}
+
+const USAGE = `usage: deno run --allow-ffi=FOLDER --allow-read=FOLDER ` +
+  `jsr:@vmfork/crng/guardian [SHIM]
+FOLDER is ${
+    SHIM_FOLDERS.join(" or ")
+  }, where jsr:@vmfork/crng/install has put the shim; SHIM is its path elsewhere.`;
+
+/** Runs until SIGTERM or SIGINT; its result is the status of the process. */
+async function main(args: readonly string[]): Promise<number> {
+  const [shim, ...rest] = args;
+  if (shim?.startsWith("-") || rest.length > 0) {
+    console.error(USAGE);
+    return 2;
+  }
+  const end = new AbortController();
+  const stop = (): void => end.abort();
+  const linux = thisRuntime().os === "linux"; // elsewhere there is nothing to end
+  const signals: Deno.Signal[] = linux ? ["SIGTERM", "SIGINT"] : [];
+  for (const signal of signals) Deno.addSignalListener(signal, stop);
+  try {
+    await guard({
+      shim,
+      signal: end.signal,
+      onStart: (watched) => console.log(`guarding by ${watched}`),
+      onHealed: ({ seenBy, bytes, ms }) => {
+        const took = `${bytes} bytes written in ${ms.toFixed(3)} ms`;
+        console.log(`healed the kernel, seen by ${seenBy}: ${took}`);
+      },
+    });
+    console.log("ended");
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Error) || !KNOWN.includes(error.name)) throw error;
+    const cause = error.cause instanceof ShimError ? error.cause : undefined;
+    console.error(error.message + (cause ? ` (${cause.message})` : ""));
+    return 1;
+  } finally {
+    for (const signal of signals) Deno.removeSignalListener(signal, stop);
+  }
+}
+
+/** Errors whose message is all that a person needs. */
+const KNOWN = ["GuardianError", "ProtectionError", "ShimError"];
+
+// A program in Deno only: it is a service of its own, with rights of its own.
+if (import.meta.main && "Deno" in globalThis) {
+  const process = nodeProcess()!;
+  // No top-level await: Node could not require() the module.
+  void main(process.argv.slice(2)).then((code) => process.exitCode = code);
+}
