@@ -17,6 +17,7 @@
  * @module
  */
 
+import { ProtectionError } from "../crng/errors.ts";
 import { openMachine } from "./machine.ts";
 import { thisRuntime } from "./runtime/mod.ts";
 import { nodeProcess } from "./runtime/node_process.ts";
@@ -279,8 +280,9 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof Error) || !KNOWN.includes(error.name)) throw error;
-    const cause = error.cause instanceof ShimError ? error.cause : undefined;
-    console.error(error.message + (cause ? ` (${cause.message})` : ""));
+    const { message, cause } = error;
+    const more = error instanceof ProtectionError && cause instanceof Error;
+    console.error(more ? `${message} (${cause.message})` : message);
     return 1;
   } finally {
     for (const signal of signals) Deno.removeSignalListener(signal, stop);
