@@ -18,6 +18,7 @@ const NOT_NEEDED =
 const NOT_USED = [
   ...["doc", "man", "locale"].map((folder) => `usr/share/${folder}`),
   "lib/systemd/system/getty.target.wants", // nobody logs in
+  "lib/systemd/system/getty-static.service",
 ];
 
 /** Folders that something is mounted on, or that packages take for granted. */
