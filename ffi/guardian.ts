@@ -22,20 +22,8 @@ import { openMachine } from "./machine.ts";
 import { thisRuntime } from "./runtime/mod.ts";
 import { nodeProcess } from "./runtime/node_process.ts";
 import { loadShim, type NoShim, SHIM_FOLDERS } from "./shim/load.ts";
-import {
-  check,
-  type Shim,
-  ShimError,
-  SOURCE_EVENTS,
-  SOURCE_FILE,
-  SOURCE_RESUME,
-  SOURCE_VMCLOCK,
-  SOURCE_VMGENID,
-  STATUS_CLOCK,
-  STATUS_EVENTS,
-  STATUS_FILE,
-  STATUS_MAPPED,
-} from "./shim/shim.ts";
+import { check, type Shim, ShimError } from "./shim/shim.ts";
+import { ShimSource } from "./sources/shim_source.ts";
 
 /**
  * The shim's least. Until the kernel has reseeded its output repeats in every clone, some hundred draws in a
@@ -75,7 +63,7 @@ export interface GuardOptions {
   /** Ends it: the promise then resolves. @default {never} */
   readonly signal?: AbortSignal | undefined;
   /** Told where forks will be seen, once the first healing has shown that the rights suffice. */
-  readonly onStart?: ((watched: string) => void) | undefined;
+  readonly onStart?: ((watched: readonly string[]) => void) | undefined;
   /** Told of every healing, the first one at the start included. */
   readonly onHealed?: ((healing: Healing) => void) | undefined;
 }
@@ -117,51 +105,28 @@ export async function guard(
   const interval = checkInterval(options.intervalMs ?? INTERVAL_MS);
   const { shim = loadShim(options.shim) } = parts;
   if (!("symbols" in shim)) throw cannot("there is no shim", shim);
-  const machine = openMachine({}, { shim });
+  const { ports, protection, close } = openMachine({}, { shim });
   try {
-    const { symbols } = shim;
-    const [why] = machine.protection.notReached;
-    const watched = namesOf(symbols.vmfork_status(), STATUS_NAMES);
-    if (watched === "") throw cannot("nothing here shows forks", why);
-    let known = look(shim);
+    const source = ports?.source;
+    if (!(source instanceof ShimSource)) {
+      throw cannot("nothing here shows forks", protection.notReached[0]);
+    }
+    let known = look(source);
     const first = heal(shim, "start");
-    options.onStart?.(watched);
+    options.onStart?.(protection.sources.map(({ name }) => name));
     options.onHealed?.(first);
     while (!options.signal?.aborted) {
-      const count = look(shim);
+      const count = look(source);
       if (count === known) {
         await wait(shim, known, interval, options.signal);
         continue;
       }
       known = count; // before the healing: a fork during it is seen after it
-      const seenBy = namesOf(symbols.vmfork_changed_by(), SOURCE_NAMES);
-      options.onHealed?.(heal(shim, seenBy));
+      options.onHealed?.(heal(shim, source.changedBy()));
     }
   } finally {
-    machine.close();
+    close();
   }
-}
-
-/** What the status calls watched, by the names that `protection()` has for them. */
-const STATUS_NAMES: readonly [number, string][] = [
-  [STATUS_MAPPED, "vmgenid"],
-  [STATUS_CLOCK, "vmclock"],
-  [STATUS_FILE, "generation-file"],
-  [STATUS_EVENTS, "acpi-events"],
-];
-const SOURCE_NAMES: readonly [number, string][] = [
-  [SOURCE_VMGENID, "vmgenid"],
-  [SOURCE_VMCLOCK, "vmclock"],
-  [SOURCE_FILE, "generation-file"],
-  [SOURCE_EVENTS, "acpi-events"],
-  [SOURCE_RESUME, "resume"],
-];
-
-function namesOf(
-  bits: number,
-  table: readonly [number, string][],
-): string {
-  return table.filter(([bit]) => bits & bit).map(([, name]) => name).join("+");
 }
 
 function checkInterval(ms: number): number {
@@ -171,8 +136,8 @@ function checkInterval(ms: number): number {
   );
 }
 
-function look({ symbols }: Shim): number {
-  const count = symbols.vmfork_look();
+function look(source: ShimSource): number {
+  const count = source.look();
   if (count !== 0) return count;
   throw new GuardianError("Cannot guard as what shows forks cannot be read");
 }
@@ -270,7 +235,7 @@ async function main(args: readonly string[]): Promise<number> {
     await guard({
       shim,
       signal: end.signal,
-      onStart: (watched) => console.log(`guarding by ${watched}`),
+      onStart: (watched) => console.log(`guarding by ${watched.join(", ")}`),
       onHealed: ({ seenBy, bytes, ms }) => {
         const took = `${bytes} bytes written in ${ms.toFixed(3)} ms`;
         console.log(`healed the kernel, seen by ${seenBy}: ${took}`);

@@ -3,6 +3,7 @@
 import { clones } from "./clones.ts";
 import { firstDraw } from "./first_draw.ts";
 import { fleet } from "./fleet.ts";
+import { guardian } from "./guardian.ts";
 import { inherited } from "./inherited.ts";
 import { machines } from "./machines.ts";
 import { noHardware } from "./no_hardware.ts";
@@ -24,4 +25,5 @@ export const SCENARIOS: readonly Scenario[] = [
   inherited,
   noHardware,
   strategies,
+  guardian,
 ];
