@@ -2,5 +2,5 @@
 
 cd /lab
 . ./agent.sh
-./spinner >/tmp/draws
+./spinner >/tmp/draws 2>/dev/console
 send_file draws /tmp/draws

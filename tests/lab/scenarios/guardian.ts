@@ -168,7 +168,7 @@ async function forkOften(
     equal.join(" "),
     round(partedMs, median),
     round(partedMs, (list) => Math.max(...list)),
-    round(calls, median),
+    guarded ? round(calls, median) : "",
   ];
 }
 
