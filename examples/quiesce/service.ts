@@ -13,6 +13,10 @@
 
 import {
   configure,
+  getRandom,
+  getRandomValues,
+  onQuiesce,
+  onResume,
   ProtectionError,
   quiesce,
   randomUUID,
@@ -25,41 +29,49 @@ const [shim] = Deno.args;
 if (shim === undefined) throw new TypeError("Cannot start without a path");
 configure({ shim });
 
-let issued = 0;
-let sent: Deno.Signal = "SIGUSR2";
+// What the program has drawn and kept is its own to wipe: no clone is to know it.
+const key = getRandom(32);
+onQuiesce(() => void key.fill(0));
+onResume(() => void getRandomValues(key));
 
-// Once the machine is frozen it is too late to write.
+let frozen = false;
+
+// Before the freeze: afterwards it is too late to write.
 function tell(state: "running" | "quiesced" | "failed"): void {
   Deno.writeTextFileSync(`${FOLDER}/state`, state);
 }
 
 Deno.addSignalListener("SIGUSR1", async () => {
-  sent = "SIGUSR1";
-  const { notWiped } = await quiesce({ timeoutMs: 2000 });
-  // It may have been told to go on in the meantime.
-  if (sent === "SIGUSR1") tell(notWiped === 0 ? "quiesced" : "failed");
+  if (frozen) return;
+  frozen = true;
+  const { complete } = await quiesce({ timeoutMs: 2000 });
+  // The hook may have given up in the meantime.
+  if (frozen) tell(complete ? "quiesced" : "failed");
 });
 
 Deno.addSignalListener("SIGUSR2", () => {
-  sent = "SIGUSR2";
+  if (!frozen) return;
+  frozen = false;
   resume();
   tell("running");
 });
 
 /** The service's work: it issues tickets. */
-function work(): void {
+function issue(): string | undefined {
   try {
-    randomUUID();
-    issued++;
+    return randomUUID();
   } catch (error) {
-    if (!(error instanceof ProtectionError) || error.code !== "quiesced") {
-      throw error;
+    if (error instanceof ProtectionError && error.code === "quiesced") {
+      return undefined; // a snapshot is being taken: later
     }
-    // A snapshot is being taken: later.
+    throw error;
   }
 }
 
-setInterval(work, 100);
+let issued = 0;
+setInterval(() => {
+  if (issue() !== undefined) issued++;
+}, 100);
 setInterval(() => console.log(`${issued} tickets issued`), 60_000);
 
 tell("running");

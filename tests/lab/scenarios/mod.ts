@@ -3,6 +3,7 @@
 import { clones } from "./clones.ts";
 import { firstDraw } from "./first_draw.ts";
 import { fleet } from "./fleet.ts";
+import { freezeHook } from "./freeze_hook.ts";
 import { guardian } from "./guardian.ts";
 import { inherited } from "./inherited.ts";
 import { machines } from "./machines.ts";
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   noHardware,
   strategies,
   guardian,
+  freezeHook,
 ];
