@@ -14,9 +14,7 @@
 import {
   configure,
   getRandom,
-  getRandomValues,
   onQuiesce,
-  onResume,
   ProtectionError,
   quiesce,
   randomUUID,
@@ -29,37 +27,43 @@ const [shim] = Deno.args;
 if (shim === undefined) throw new TypeError("Cannot start without a path");
 configure({ shim });
 
-// What the program has drawn and kept is its own to wipe: no clone is to know it.
-const key = getRandom(32);
-onQuiesce(() => void key.fill(0));
-onResume(() => void getRandomValues(key));
-
-let frozen = false;
+// What the program has drawn and kept is its own to wipe; it is drawn anew when it is needed next.
+let key: Uint8Array | undefined;
+onQuiesce(() => {
+  key?.fill(0);
+  key = undefined;
+});
 
 // Before the freeze: afterwards it is too late to write.
 function tell(state: "running" | "quiesced" | "failed"): void {
   Deno.writeTextFileSync(`${FOLDER}/state`, state);
 }
 
+let frozen = false;
+let turn = 0;
+
 Deno.addSignalListener("SIGUSR1", async () => {
   if (frozen) return;
   frozen = true;
+  const own = ++turn;
   const { complete } = await quiesce({ timeoutMs: 2000 });
-  // The hook may have given up in the meantime.
-  if (frozen) tell(complete ? "quiesced" : "failed");
+  // The hook may have given up in the meantime, or even have come again.
+  if (turn === own) tell(complete ? "quiesced" : "failed");
 });
 
-Deno.addSignalListener("SIGUSR2", () => {
+Deno.addSignalListener("SIGUSR2", async () => {
   if (!frozen) return;
   frozen = false;
-  resume();
-  tell("running");
+  const own = ++turn;
+  await resume();
+  if (turn === own) tell("running");
 });
 
 /** The service's work: it issues tickets. */
 function issue(): string | undefined {
   try {
-    return randomUUID();
+    key ??= getRandom(32);
+    return `${randomUUID()}, signed with ${key.length} bytes`;
   } catch (error) {
     if (error instanceof ProtectionError && error.code === "quiesced") {
       return undefined; // a snapshot is being taken: later
