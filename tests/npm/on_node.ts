@@ -31,10 +31,11 @@ async function run(
   program: string,
   flags: readonly string[],
   env: Record<string, string> = {},
+  args: readonly string[] = [],
 ): Promise<string> {
   const { stdout } = await execute(
     process.execPath,
-    [...flags, resolve(PROGRAMS, program)],
+    [...flags, resolve(PROGRAMS, program), ...args],
     { env, timeout: TIMEOUT_MS },
   );
   return stdout;
@@ -168,6 +169,29 @@ test("install() writes the shim, and a program can name it", async () => {
     const { shim } = await report([], { VMFORK_SHIM: path });
     assert.equal(shim, path);
     assert.equal(install(folder), path);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("A program sees a real generation file change, and draws throw while it cannot be read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vmfork-"));
+  try {
+    for (const format of ["u32", "u64", "text"]) {
+      const { source, draws } = JSON.parse(
+        await run("generation_file.js", [], {}, [folder, format]),
+      );
+      assert.equal(source.path, join(folder, "generation"));
+      assert.deepEqual(draws, {
+        first: 0,
+        same: 0,
+        replaced: 1,
+        overwritten: 2,
+        truncated: "generation-unreadable",
+        missing: "generation-unreadable",
+        back: 2,
+      });
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
