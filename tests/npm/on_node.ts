@@ -209,3 +209,19 @@ test("Worker threads and the process may be ended while they wait for a fork", a
   // Four ends of at most 250 ms each, and start-up.
   assert.ok(performance.now() - started < 10_000);
 });
+
+test("Watching does not keep the process alive", async () => {
+  const started = performance.now();
+  assert.equal(await run("watches.js", []), "32 false\n");
+  assert.ok(performance.now() - started < 10_000);
+});
+
+test("Worker threads are quiesced, and a busy one is reported", async () => {
+  const { late, again, drawn, alone } = await report([], {}, "quiesces.js");
+  assert.deepEqual({ late, again, drawn, alone }, {
+    late: 1,
+    again: 0,
+    drawn: 3,
+    alone: true,
+  });
+});
