@@ -26,11 +26,15 @@ import { check, type Shim, ShimError } from "./shim/shim.ts";
 import { ShimSource } from "./sources/shim_source.ts";
 
 /**
- * The shim's least. Until the kernel has reseeded its output repeats in every clone, some hundred draws in a
- * millisecond, so that each millisecond counts; a look costs some microseconds at most, that is, well below
- * 1 % of one processor at this rate.
+ * What looking may cost, as a part of one processor. A page costs nanoseconds. The count of a GPE costs tens of
+ * microseconds, since the kernel reads the event's registers for it, and each read leaves the guest;
+ * /proc/interrupts costs more yet.
  */
-const INTERVAL_MS = 1;
+const SHARE = 0.01;
+/** Until the kernel has reseeded its output repeats in every clone: looks come as often as they may. */
+const LEAST_INTERVAL_MS = 1;
+const MOST_INTERVAL_MS = 20;
+const TIMED_LOOKS = 10;
 /** A wait ends now and then by itself, so that an end of the process never has to wait for it. */
 const WAIT_TIMEOUT_MS = 1000;
 /** Linux, <asm-generic/errno.h>: the wait was woken. */
@@ -54,16 +58,27 @@ export interface Healing {
   readonly ms: number;
 }
 
+/** What is watched. */
+export interface Watch {
+  /** The sources, by the names that `protection()` has for them. */
+  readonly sources: readonly string[];
+  /** Milliseconds between two looks. */
+  readonly intervalMs: number;
+}
+
 /** How to {@linkcode guard}. */
 export interface GuardOptions {
   /** The path of an installed shim. @default {`VMFORK_SHIM` if env is granted, then the two folders of `SHIM_FOLDERS`} */
   readonly shim?: string | undefined;
-  /** Milliseconds between two looks, from 1 to 1,000. @default {1} */
+  /**
+   * Milliseconds between two looks, from 1 to 1,000.
+   * @default {100 times what a look takes, from 1 to 20}
+   */
   readonly intervalMs?: number | undefined;
   /** Ends it: the promise then resolves. @default {never} */
   readonly signal?: AbortSignal | undefined;
-  /** Told where forks will be seen, once the first healing has shown that the rights suffice. */
-  readonly onStart?: ((watched: readonly string[]) => void) | undefined;
+  /** Told where forks will be seen, and how often is looked, once the first healing has gone well. */
+  readonly onStart?: ((watch: Watch) => void) | undefined;
   /** Told of every healing, the first one at the start included. */
   readonly onHealed?: ((healing: Healing) => void) | undefined;
 }
@@ -102,7 +117,8 @@ export async function guard(
   options: GuardOptions = {},
   parts: GuardParts = {},
 ): Promise<void> {
-  const interval = checkInterval(options.intervalMs ?? INTERVAL_MS);
+  const { intervalMs: wanted, onStart, onHealed, signal } = options;
+  if (wanted !== undefined) checkInterval(wanted);
   const { shim = loadShim(options.shim) } = parts;
   if (!("symbols" in shim)) throw cannot("there is no shim", shim);
   const { ports, protection, close } = openMachine({}, { shim });
@@ -111,29 +127,39 @@ export async function guard(
     if (!(source instanceof ShimSource)) {
       throw cannot("nothing here shows forks", protection.notReached[0]);
     }
+    const intervalMs = wanted ?? chooseInterval(source);
     let known = look(source);
     const first = heal(shim, "start");
-    options.onStart?.(protection.sources.map(({ name }) => name));
-    options.onHealed?.(first);
-    while (!options.signal?.aborted) {
+    const sources = protection.sources.map(({ name }) => name);
+    onStart?.({ sources, intervalMs });
+    onHealed?.(first);
+    while (!signal?.aborted) {
       const count = look(source);
       if (count === known) {
-        await wait(shim, known, interval, options.signal);
+        await wait(shim, known, intervalMs, signal);
         continue;
       }
       known = count; // before the healing: a fork during it is seen after it
-      options.onHealed?.(heal(shim, source.changedBy()));
+      onHealed?.(heal(shim, source.changedBy()));
     }
   } finally {
     close();
   }
 }
 
-function checkInterval(ms: number): number {
-  if (Number.isInteger(ms) && ms >= 1 && ms <= 1000) return ms;
+function checkInterval(ms: number): void {
+  if (Number.isInteger(ms) && ms >= 1 && ms <= 1000) return;
   throw new RangeError(
     `Cannot guard as the interval must be an integer from 1 to 1000: current value is ${ms}`,
   );
+}
+
+function chooseInterval(source: ShimSource): number {
+  const start = performance.now();
+  for (let i = 0; i < TIMED_LOOKS; i++) look(source);
+  const lookMs = (performance.now() - start) / TIMED_LOOKS;
+  const most = Math.min(MOST_INTERVAL_MS, Math.ceil(lookMs / SHARE));
+  return Math.max(LEAST_INTERVAL_MS, most);
 }
 
 function look(source: ShimSource): number {
@@ -182,8 +208,9 @@ function heal({ symbols }: Shim, seenBy: string): Healing {
 /** What the refusals mean, by errno. */
 const OBSTACLES: Readonly<Record<string, NoShim>> = {
   EPERM: {
-    reason: "it reseeds for CAP_SYS_ADMIN only",
-    remedy: "root, or a unit that grants it",
+    reason:
+      "it reseeds for CAP_SYS_ADMIN only, or /dev/urandom is kept from this control group",
+    remedy: "root, or a unit that grants both",
   },
   EACCES: {
     reason: "/dev/urandom may not be written",
@@ -235,7 +262,8 @@ async function main(args: readonly string[]): Promise<number> {
     await guard({
       shim,
       signal: end.signal,
-      onStart: (watched) => console.log(`guarding by ${watched.join(", ")}`),
+      onStart: ({ sources, intervalMs }) =>
+        console.log(`guarding by ${sources.join(", ")} every ${intervalMs} ms`),
       onHealed: ({ seenBy, bytes, ms }) => {
         const took = `${bytes} bytes written in ${ms.toFixed(3)} ms`;
         console.log(`healed the kernel, seen by ${seenBy}: ${took}`);

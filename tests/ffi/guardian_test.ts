@@ -5,6 +5,7 @@ import {
   GuardianError,
   type GuardOptions,
   type Healing,
+  type Watch,
 } from "../../ffi/guardian.ts";
 import { flagsFor } from "../../ffi/mod.ts";
 import { install } from "../../ffi/install.ts";
@@ -72,10 +73,10 @@ const refused = (pattern: RegExp) => (error: unknown): boolean =>
   pattern.test(error.message);
 
 test("guard() heals once at the start, and says what it watches", async () => {
-  let watched: readonly string[] = [];
-  const { healed, end } = start({}, { onStart: (names) => watched = names });
+  let watched: Watch | undefined;
+  const { healed, end } = start({}, { onStart: (watch) => watched = watch });
   await end();
-  assert.deepEqual(watched, ["vmgenid"]);
+  assert.deepEqual(watched!.sources, ["vmgenid"]);
   assert.deepEqual(healed.map(({ seenBy }) => seenBy), ["start"]);
   assert.equal(healed[0]!.bytes, WRITTEN);
   assert.ok(healed[0]!.ms >= 0);
@@ -162,6 +163,27 @@ test("guard() waits with the interval that it was given, and no wait is left whe
   assert.equal(waiting, 0);
 });
 
+test("guard() looks as often as one processor has 1 % for it, from 1 to 20 ms", async () => {
+  for (
+    const [lookMs, least, most] of [[0, 1, 20], [0.05, 5, 20], [1, 20, 20]]
+  ) {
+    let watch: Watch | undefined;
+    const { end } = start(
+      {
+        vmfork_look: () => {
+          const until = performance.now() + lookMs!;
+          while (performance.now() < until);
+          return 1;
+        },
+      },
+      { onStart: (found) => watch = found },
+    );
+    await end();
+    const { intervalMs } = watch!;
+    assert.ok(intervalMs >= least! && intervalMs <= most!, `${intervalMs} ms`);
+  }
+});
+
 test("guard() heals once and ends with a signal that was aborted before", async () => {
   const { healed, end } = start({}, { signal: AbortSignal.abort() });
   await end();
@@ -200,7 +222,7 @@ for (const obstruction of ["no-device", "not-root", "no-dev-mem"] as const) {
 
 test("guard() says what the kernel refuses, at the start", async () => {
   const cases: [number, RegExp][] = [
-    [-EPERM, /CAP_SYS_ADMIN only; it takes root/],
+    [-EPERM, /CAP_SYS_ADMIN only.*; it takes root/],
     [-ENODATA, /neither a unique id nor hardware randomness/],
     [-5, /Cannot complete "vmfork_heal_kernel": EIO$/],
   ];
