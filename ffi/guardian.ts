@@ -135,6 +135,10 @@ export async function guard(
     onHealed?.(first);
     while (!signal?.aborted) {
       const count = look(source);
+      if (count === 0) {
+        await new Promise((resolve) => setTimeout(resolve, intervalMs));
+        continue;
+      }
       if (count === known) {
         await wait(shim, known, intervalMs, signal);
         continue;
@@ -162,9 +166,10 @@ function chooseInterval(source: ShimSource): number {
   return Math.max(LEAST_INTERVAL_MS, most);
 }
 
+/** The count; 0 while the process is quiesced. */
 function look(source: ShimSource): number {
   const count = source.look();
-  if (count !== 0) return count;
+  if (count !== 0 || source.quiesced()) return count;
   throw new GuardianError("Cannot guard as what shows forks cannot be read");
 }
 

@@ -250,6 +250,31 @@ test("guard() fails when what shows forks cannot be read any more", async () => 
   await assert.rejects(ended, refused(/what shows forks cannot be read/));
 });
 
+test("guard() stands a quiesce of its process, and heals for a fork that fell into it", async () => {
+  const machine = new SimulatedMachine();
+  const { symbols } = machine.shim(); // the same process
+  const shim = withSymbols(machine.shim(), {
+    ...symbols,
+    vmfork_heal_kernel: () => WRITTEN,
+  });
+  const end = new AbortController();
+  const healed: string[] = [];
+  const guarding = guard({
+    signal: end.signal,
+    onHealed: ({ seenBy }) => {
+      if (healed.push(seenBy) === 2) end.abort();
+    },
+  }, { shim });
+  const realm = symbols.vmfork_join();
+  symbols.vmfork_quiesce(realm);
+  machine.fork();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(healed.length, 1);
+  symbols.vmfork_resume(realm);
+  await guarding;
+  assert.equal(healed.length, 2);
+});
+
 test("The guardian names what it takes, and ends with status 1, without rights", async () => {
   const { code, stderr, stdout, used } = await runDeno(
     "../../ffi/guardian.ts",
