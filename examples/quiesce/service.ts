@@ -4,8 +4,8 @@
  *
  * ```sh
  * mkdir -p /run/vmfork-quiesce # or RuntimeDirectory=vmfork-quiesce in its unit
- * deno run --allow-ffi=FILE --allow-read=FILE --allow-write=/run/vmfork-quiesce \
- *   examples/quiesce/service.ts FILE
+ * deno run --allow-ffi=FILE --allow-read=FILE,/run/vmfork-quiesce \
+ *   --allow-write=/run/vmfork-quiesce examples/quiesce/service.ts FILE
  * ```
  *
  * @module
@@ -17,13 +17,12 @@ import {
   onQuiesce,
   ProtectionError,
   quiesce,
+  type Quiesced,
   randomUUID,
   resume,
 } from "@vmfork/crng";
 
-const FOLDER = "/run/vmfork-quiesce"; // where freeze-hook looks
-
-const [shim] = Deno.args;
+const [shim, folder = "/run/vmfork-quiesce"] = Deno.args; // the folder is where freeze-hook looks
 if (shim === undefined) throw new TypeError("Cannot start without a path");
 configure({ shim });
 
@@ -35,29 +34,32 @@ onQuiesce(() => {
 });
 
 // Before the freeze: afterwards it is too late to write.
-function tell(state: "running" | "quiesced" | "failed"): void {
-  Deno.writeTextFileSync(`${FOLDER}/state`, state);
+function tell(state: string): void {
+  Deno.writeTextFileSync(`${folder}/state`, `${state}\n`);
 }
 
-let frozen = false;
+let held: Promise<Quiesced> | undefined;
 let turn = 0;
 
-Deno.addSignalListener("SIGUSR1", async () => {
-  if (frozen) return;
-  frozen = true;
+/** Does what the hook wants now: signals that arrive together come in any order, so that they say only "look". */
+async function follow(): Promise<void> {
+  const wanted = Deno.readTextFileSync(`${folder}/wanted`).trim();
   const own = ++turn;
-  const { complete } = await quiesce({ timeoutMs: 2000 });
-  // The hook may have given up in the meantime, or even have come again.
-  if (turn === own) tell(complete ? "quiesced" : "failed");
-});
+  let state = "running";
+  if (wanted.startsWith("freeze ")) {
+    const { complete } = await (held ??= quiesce({ timeoutMs: 2000 }));
+    // With the hook's own words, so that it does not take an earlier answer for this one.
+    state = `${complete ? "quiesced" : "failed"} ${wanted.slice(7)}`;
+  } else if (held !== undefined) {
+    held = undefined;
+    await resume();
+  }
+  if (turn === own) tell(state);
+}
 
-Deno.addSignalListener("SIGUSR2", async () => {
-  if (!frozen) return;
-  frozen = false;
-  const own = ++turn;
-  await resume();
-  if (turn === own) tell("running");
-});
+for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+  Deno.addSignalListener(signal, () => void follow());
+}
 
 /** The service's work: it issues tickets. */
 function issue(): string | undefined {
@@ -79,4 +81,4 @@ setInterval(() => {
 setInterval(() => console.log(`${issued} tickets issued`), 60_000);
 
 tell("running");
-Deno.writeTextFileSync(`${FOLDER}/pid`, `${Deno.pid}\n`); // last: the first signal may come at once
+Deno.writeTextFileSync(`${folder}/pid`, `${Deno.pid}\n`); // last: the first signal may come at once

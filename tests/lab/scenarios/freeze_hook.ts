@@ -43,7 +43,7 @@ async function run(room: Room): Promise<Figures> {
     await clone.tell("draws?");
     clones.push(JSON.parse(await clone.receiveText("draws")));
     const { state } = await stateOf(clone);
-    assert.equal(state, "running", "the service after the thaw");
+    assert.equal(state, "running\n", "the service after the thaw");
     await room.end(clone);
   }
   room.discard(snapshot);
@@ -100,13 +100,12 @@ async function refuses(machine: Machine): Promise<void> {
   await assert.rejects(machine.agent("guest-fsfreeze-freeze"), /hook/);
   assert.equal(await machine.agent("guest-fsfreeze-status"), "thawed");
   await runInGuest(machine, `kill -CONT ${PID}`);
-  while ((await stateOf(machine)).state !== "running");
 }
 
 async function requireQuiesced(machine: Machine): Promise<void> {
   assert.equal(await machine.agent("guest-fsfreeze-status"), "frozen");
   const { thrown, code, state } = await stateOf(machine);
-  assert.equal(state, "quiesced", "what the service told the hook");
+  assert.match(state, /^quiesced /, "what the service told the hook");
   assert.ok(thrown > 0, "draws throw");
   assert.equal(code, "quiesced", "what they say");
 }
