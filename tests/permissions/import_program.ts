@@ -4,5 +4,6 @@ import "../../crng/mod.ts";
 import "../../ffi/mod.ts";
 import "../../ffi/testing/mod.ts";
 import "../../ffi/install.ts";
+import "../../ffi/guardian.ts";
 
 console.log("imported");

@@ -1,6 +1,7 @@
-# The smallest program that draws from getrandom(2) alone: 4,096 times, from the
+# The smallest program that draws from getrandom(2) alone: 8,192 times, from the
 # moment at which the unique id has changed. In an emulated machine a large program
-# such as Deno takes longer for its first draw than the kernel for its reseed.
+# such as Deno takes longer for its first draw than the kernel for its reseed. Each
+# record is the time of CLOCK_MONOTONIC (seconds, nanoseconds) and 16 bytes.
 #
 #   gcc -nostdlib -static -Wl,-z,noseparate-code,--build-id=none -s -o spinner spinner.s
 #   base64 -w 72 spinner        # into scenarios/spinner.ts
@@ -33,11 +34,20 @@ spin:
   mov $16, %esi
   xor %edx, %edx
   syscall
+  mov $228, %eax          # clock_gettime(CLOCK_MONOTONIC, out): its way too
+  mov $1, %edi
+  lea out(%rip), %rsi
+  syscall
   cmp %r12, (%rbx)
   je spin
   lea out(%rip), %r13
-  mov $4096, %r14d
+  mov $8192, %r14d
 draw:
+  mov $228, %eax
+  mov $1, %edi
+  mov %r13, %rsi
+  syscall
+  add $16, %r13
   mov $318, %eax
   mov %r13, %rdi
   mov $16, %esi
@@ -46,10 +56,10 @@ draw:
   add $16, %r13
   dec %r14d
   jnz draw
-  mov $1, %eax            # write(1, out, 65536)
+  mov $1, %eax            # write(1, out, 262144)
   mov $1, %edi
   lea out(%rip), %rsi
-  mov $65536, %edx
+  mov $262144, %edx
   syscall
   mov $60, %eax
   xor %edi, %edi
@@ -59,4 +69,4 @@ word: .ascii "lab: spins\n"
 .balign 8
 page: .quad 0x1122334455667788
 .bss
-.lcomm out, 65536
+.lcomm out, 262144

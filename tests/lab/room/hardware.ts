@@ -1,5 +1,6 @@
 /** What a machine is made of, as QEMU's command line. */
 
+import { DEBIAN_APPEND } from "./debian.ts";
 import type { Kernel } from "./kernels.ts";
 import type { Tools } from "./tools.ts";
 
@@ -21,6 +22,8 @@ export interface Hardware {
   readonly vmgenid?: string;
   /** Whether there is a vmclock device. @default {false} */
   readonly vmclock?: boolean;
+  /** Whether there is a channel to QEMU's guest agent. @default {false} */
+  readonly agent?: boolean;
   /** More for the kernel's command line. */
   readonly append?: string;
 }
@@ -39,6 +42,10 @@ export interface MachineFiles {
   readonly initrd: string;
   /** The disk with the runtimes. */
   readonly runtimes: string;
+  /** The disk with a system to start instead of the initramfs's own. */
+  readonly system?: string;
+  /** Socket of the guest agent. */
+  readonly agent: string;
   /** Where {@linkcode Machine.save} puts a machine. */
   readonly state: string;
   /** What that file is to begin with. */
@@ -67,6 +74,7 @@ export function qemuCommand(
     memory = 192,
     vmgenid,
     vmclock = false,
+    agent = false,
     append = "",
   } = hardware;
   const share = `${tools.root}/usr/share`;
@@ -77,7 +85,14 @@ export function qemuCommand(
     ...["-accel", accelerator, "-M", chipset, "-cpu", processor],
     ...["-m", `${memory}`, "-smp", `${processors}`],
     ...["-kernel", kernel.image, "-initrd", files.initrd],
-    ...["-append", `${APPEND} ${append}`.trim()],
+    ...[
+      "-append",
+      [
+        APPEND,
+        ...(files.system === undefined ? [] : [DEBIAN_APPEND]),
+        append,
+      ].join(" ").trim(),
+    ],
     ...["-qmp", `unix:${files.qmp},server=on,wait=off`],
     ...["-serial", `file:${files.console}`],
     ...["-serial", `unix:${files.input},server=on,wait=off`],
@@ -86,6 +101,22 @@ export function qemuCommand(
     ...["-device", "virtserialport,chardev=out,name=lab.out"],
     ...["-drive", `if=none,id=runtimes,${READ_ONLY},file=${files.runtimes}`],
     ...["-device", "virtio-blk,drive=runtimes"],
+    ...(files.system === undefined ? [] : [
+      ...["-drive", `if=none,id=system,${READ_ONLY},file=${files.system}`],
+      ...["-device", "virtio-blk,drive=system"],
+    ]),
+    ...(agent
+      ? [
+        ...[
+          "-chardev",
+          `socket,id=agent,path=${files.agent},server=on,wait=off`,
+        ],
+        ...[
+          "-device",
+          "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
+        ],
+      ]
+      : []),
     ...(firmware === "ovmf" ? ovmf(share) : []),
     ...(vmgenid === undefined ? [] : ["-device", `vmgenid,guid=${vmgenid}`]),
     ...(vmclock ? ["-device", "vmclock"] : []),

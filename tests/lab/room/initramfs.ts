@@ -22,7 +22,9 @@ export function buildInitramfs(
   const modules = kernel.modules;
   const order = modules.map(({ name }) => `${name}\n`).join("");
   const entries: Entry[] = [
-    file("/init", Deno.readFileSync(`${LAB_SOURCE}/guest/init`)),
+    ...["init", "debian_init", "debian_program"].map((name) =>
+      file(`/${name}`, Deno.readFileSync(`${LAB_SOURCE}/guest/${name}`))
+    ),
     file("/bin/busybox", Deno.readFileSync(`${tools.root}/bin/busybox`)),
     { path: "/lib/x86_64-linux-gnu", link: "/runtime/lib" },
     { path: "/lib64", link: "/runtime/lib" },

@@ -1,5 +1,6 @@
 /** One QEMU process: a guest that was booted, or a clone of one. */
 
+import { Agent } from "./agent.ts";
 import { onExit, remove } from "./cleanup.ts";
 import { type Block, Decoder } from "./channel.ts";
 import { MachineError, PrerequisiteError } from "./errors.ts";
@@ -59,6 +60,7 @@ export class Machine {
   readonly #decoder = new Decoder();
   readonly #blocks: Block[] = [];
   #collected = 0;
+  #agent: Promise<Agent> | undefined;
   #attached = false;
   #jobs = 0;
   #said = "";
@@ -190,6 +192,15 @@ export class Machine {
     return this.#qmp.human(line);
   }
 
+  /** Executes a command of the guest agent, in a machine that has the channel and a guest that runs it. */
+  async agent(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+  ): Promise<unknown> {
+    const agent = await (this.#agent ??= Agent.open(this.files.agent));
+    return await agent.execute(command, args);
+  }
+
   /** Stops the processors. */
   async pause(): Promise<void> {
     await this.execute("stop");
@@ -248,6 +259,7 @@ export class Machine {
     if (this.alive) this.#process.kill("SIGKILL");
     await this.#process.status;
     this.#qmp.close();
+    (await this.#agent?.catch(() => undefined))?.close();
     try {
       this.#input.close();
     } catch {
@@ -343,7 +355,7 @@ function readFrom(path: string, offset: number): Uint8Array {
 }
 
 function discard({ files, keep }: Start): void {
-  const { console, out, state, input, qmp } = files;
-  for (const path of [state, input, qmp]) remove(path);
+  const { console, out, state, input, qmp, agent } = files;
+  for (const path of [state, input, qmp, agent]) remove(path);
   if (!keep) { for (const path of [console, out]) remove(path); }
 }

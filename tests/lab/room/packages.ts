@@ -30,7 +30,7 @@ export interface PackageSet {
   /** Asked for by name; what they depend on comes along. */
   readonly names: readonly string[];
   /** Of all that would be installed, unpack only these. */
-  readonly only?: RegExp;
+  readonly only?: { test(name: string): boolean };
 }
 
 /** Unpacks a set of packages, once, and returns the folder. */

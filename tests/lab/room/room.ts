@@ -9,6 +9,7 @@ import { isEnding, onExit, remove } from "./cleanup.ts";
 import { MachineError, PrerequisiteError } from "./errors.ts";
 import { type Hardware, type MachineFiles, qemuCommand } from "./hardware.ts";
 import { buildInitramfs, type Program } from "./initramfs.ts";
+import { getDebian } from "./debian.ts";
 import {
   getKernel,
   type Kernel,
@@ -34,6 +35,8 @@ export interface Guest {
   readonly kernel?: KernelName;
   /** The machine. */
   readonly hardware: Hardware;
+  /** What starts in it: BusyBox and the program, or a small Debian with systemd. @default {"busybox"} */
+  readonly system?: "busybox" | "debian";
   /** What runs in it. */
   readonly program: Program;
 }
@@ -219,6 +222,7 @@ export class Room {
     more: readonly string[],
   ): Promise<Machine> {
     const number = ++this.#number;
+    const debian = guest.system === "debian";
     const files: MachineFiles = {
       console: `${this.#folder}/${number}.console`,
       out: `${this.#folder}/${number}.out`,
@@ -227,6 +231,8 @@ export class Room {
       qmp: `${this.#sockets}/${number}.qmp`,
       initrd: this.#initrd(guest, kernel),
       runtimes: this.runtimes.image,
+      ...(debian && { system: await getDebian(this.#tools) }),
+      agent: `${this.#sockets}/${number}.agent`,
       stateTemplate: this.#tools.emptyState,
     };
     const machine = await Machine.start({

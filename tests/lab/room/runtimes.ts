@@ -7,6 +7,7 @@
 import { remove } from "./cleanup.ts";
 import { run } from "./command.ts";
 import { PrerequisiteError } from "./errors.ts";
+import { makeExt4 } from "./ext4.ts";
 import { withCacheLock } from "./lock.ts";
 import { CACHE, exists } from "./paths.ts";
 import { mebibytes, step } from "./progress.ts";
@@ -51,15 +52,11 @@ async function makeImage(
   image: string,
 ): Promise<void> {
   const tree = `${image}.tree`;
-  const fresh = `${image}.new`;
-  for (const path of [tree, fresh]) remove(path);
+  remove(tree);
   Deno.mkdirSync(`${tree}/bin`, { recursive: true });
   Deno.mkdirSync(`${tree}/lib`);
-  let size = 0;
   const add = (from: string, to: string): void => {
-    if (exists(to)) return;
-    Deno.copyFileSync(from, to);
-    size += Deno.statSync(to).size;
+    if (!exists(to)) Deno.copyFileSync(from, to);
   };
   for (const [name, path] of Object.entries(programs)) {
     add(path, `${tree}/bin/${name}`);
@@ -70,16 +67,8 @@ async function makeImage(
       );
     }
   }
-  const mebi = Math.ceil(size * 1.05 / 2 ** 20) + 8;
-  await run([
-    ...tools.command("/sbin/mke2fs"),
-    ...["-q", "-t", "ext4", "-m", "0", "-d", tree],
-    ...["-O", "^has_journal,^metadata_csum,^resize_inode"],
-    fresh,
-    `${mebi}M`,
-  ], { env: { MKE2FS_CONFIG: `${tools.root}/etc/mke2fs.conf` } });
+  await makeExt4(tools, tree, image);
   remove(tree);
-  Deno.renameSync(fresh, image);
 }
 
 /** The shared libraries that a program asks for, and its loader. */

@@ -8,7 +8,7 @@ import { guidBytes, newGuid } from "../room/guid.ts";
 import type { Room } from "../room/room.ts";
 import { median } from "./median.ts";
 import type { Figures, Scenario, ScenarioOptions } from "./scenario.ts";
-import { spinner, SPINS } from "./spinner.ts";
+import { spinner, SPINS, spins } from "./spinner.ts";
 import { twoAtATime } from "./two_at_a_time.ts";
 
 const CLONES = 4;
@@ -94,8 +94,7 @@ async function spin(room: Room, clones: number): Promise<Table> {
   const drawn: string[][] = [];
   for (let i = 0; i < clones; i++) {
     const clone = await room.clone(snapshot, newGuid());
-    const hex = (await clone.receive("draws")).toHex();
-    drawn.push(hex.match(/.{32}/g) ?? []);
+    drawn.push(spins(await clone.receive("draws")).map(({ hex }) => hex));
     await room.end(clone);
   }
   room.discard(snapshot);

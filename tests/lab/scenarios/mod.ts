@@ -3,6 +3,8 @@
 import { clones } from "./clones.ts";
 import { firstDraw } from "./first_draw.ts";
 import { fleet } from "./fleet.ts";
+import { freezeHook } from "./freeze_hook.ts";
+import { guardian } from "./guardian.ts";
 import { inherited } from "./inherited.ts";
 import { machines } from "./machines.ts";
 import { noHardware } from "./no_hardware.ts";
@@ -24,4 +26,6 @@ export const SCENARIOS: readonly Scenario[] = [
   inherited,
   noHardware,
   strategies,
+  guardian,
+  freezeHook,
 ];

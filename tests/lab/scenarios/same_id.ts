@@ -135,23 +135,24 @@ async function run(room: Room, { quick }: ScenarioOptions): Promise<Figures> {
   return { tables: [{ title, columns, rows: rows.flat() }] };
 }
 
-/** Runs a machine on from the same moment twice. */
-async function rollBack(
+/** Runs a machine on from the same moment twice, which QEMU keeps under a tag. */
+export async function rollBack(
   machine: Machine,
   source: string,
   draws: number,
+  tag: string = source,
 ): Promise<Fork> {
   const before = machine.reseeds();
   await machine.tell(`draw ${source} ${draws}`);
   await machine.receive("warm");
   await machine.pause();
-  await machine.save(source);
+  await machine.save(tag);
   const position = await positionOf(machine);
   await machine.tell("report");
   await machine.resume();
   const clones = [unpackRecords(await machine.receive("records"))];
   await machine.pause();
-  await machine.load(source);
+  await machine.load(tag);
   await machine.tell("report");
   await machine.resume();
   clones.push(unpackRecords(await machine.receive("records")));
