@@ -18,7 +18,7 @@ export interface SweepStart {
 
 /** What a thread says: that it is warm, or what it drew. */
 export type SweepMessage = { readonly warm: SweepWarm } | {
-  readonly records: Uint8Array;
+  readonly records: Uint8Array<ArrayBuffer>;
   readonly times: SweepTimes;
 };
 
@@ -104,8 +104,12 @@ function draw({ wishes, thread }: SweepStart): void {
   }
 }
 
+/** Records are handed over, not copied: a thread that never yields frees little. */
 function say(message: SweepMessage): void {
-  self.postMessage(message);
+  self.postMessage(
+    message,
+    "records" in message ? [message.records.buffer] : [],
+  );
 }
 
 /** Our clock beside that of the kernel's log: the shortest way counts. */

@@ -22,6 +22,8 @@ const QUICK_POINTS = 40;
 const LEAST_AFTER = 64;
 /** Points that may have to be taken again, of all. */
 const MOST_MISSED = 0.1;
+/** The source lives for all points; with 160 it ran out of memory after 300. */
+const MEMORY_MIB = 160;
 const LONGEST_PAUSE_MS = 50;
 const TELL_EVERY = 50;
 
@@ -53,7 +55,11 @@ async function sweepOne(
   const threads = Array.from({ length: processors }, (_, thread) => thread);
   const source = await room.boot({
     name: "sweep",
-    hardware: { memory: 128 + 32 * processors, processors, vmgenid: newGuid() },
+    hardware: {
+      memory: MEMORY_MIB + 64 * processors,
+      processors,
+      vmgenid: newGuid(),
+    },
     program: {
       command: `deno run -A sweep.js ${processors}`,
       files: {
