@@ -40,7 +40,8 @@ export interface SweepWarm {
 /** The source's records on either side of a snapshot that the host gets. */
 export const WINDOW = 1024;
 
-const KEPT = 32_768;
+/** Seconds of draws: on a busy machine the host's wish comes late. */
+const KEPT = 131_072;
 /** Draws after the fork that a clone reports, and some from before it. */
 const AFTER = 512;
 const BEFORE = 16;
