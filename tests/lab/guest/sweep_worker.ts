@@ -18,7 +18,7 @@ export interface SweepStart {
 
 /** What a thread says: that it is warm, or what it drew. */
 export type SweepMessage = { readonly warm: SweepWarm } | {
-  readonly records: Uint8Array;
+  readonly records: Uint8Array<ArrayBuffer>;
   readonly times: SweepTimes;
 };
 
@@ -40,7 +40,8 @@ export interface SweepWarm {
 /** The source's records on either side of a snapshot that the host gets. */
 export const WINDOW = 1024;
 
-const KEPT = 32_768;
+/** Seconds of draws: on a busy machine the host's wish comes late. */
+const KEPT = 131_072;
 /** Draws after the fork that a clone reports, and some from before it. */
 const AFTER = 512;
 const BEFORE = 16;
@@ -104,8 +105,12 @@ function draw({ wishes, thread }: SweepStart): void {
   }
 }
 
+/** Records are handed over, not copied: a thread that never yields frees little. */
 function say(message: SweepMessage): void {
-  self.postMessage(message);
+  self.postMessage(
+    message,
+    "records" in message ? [message.records.buffer] : [],
+  );
 }
 
 /** Our clock beside that of the kernel's log: the shortest way counts. */
