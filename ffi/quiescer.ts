@@ -1,3 +1,4 @@
+import { ProtectionError } from "../crng/errors.ts";
 import type { Timer } from "../crng/ports.ts";
 import type { Secrets } from "../crng/secrets.ts";
 import type { Gate } from "./gate.ts";
@@ -142,13 +143,22 @@ export class Quiescer {
     for (const { generator } of this.#kept) reseed(generator.deref());
     for (const release of this.#leases.splice(0)) release();
     await entered;
-    if (this.#entered !== undefined) return; // quiesced again: they run after that
-    for (const error of await this.after.run(HOOK_LIMIT_MS)) {
+    if (this.#enteredAgain()) return; // they run after that
+    const failed = await this.after.run(HOOK_LIMIT_MS);
+    const again = this.#enteredAgain();
+    for (const error of failed) {
+      if (again && isQuiesced(error)) continue; // a draw that came too late
       // As with a listener: it goes uncaught, but only after the others have run.
       queueMicrotask(() => {
         throw error;
       });
     }
+  }
+
+  /** Whether there is another quiesce, which this realm may not have noticed yet: its hooks are to run. */
+  #enteredAgain(): boolean {
+    if (this.#shut) this.tick();
+    return this.#entered !== undefined;
   }
 
   /** Again and again: between two looks there may have been a resume, draws, and the next quiesce. */
@@ -171,6 +181,10 @@ export class Quiescer {
       await this.#timer.pause(POLL_MS, signal);
     }
   }
+}
+
+function isQuiesced(error: unknown): boolean {
+  return error instanceof ProtectionError && error.code === "quiesced";
 }
 
 /** If it cannot, its draws throw. */

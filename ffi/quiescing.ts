@@ -127,7 +127,8 @@ export function onQuiesce(hook: QuiesceHook): () => void {
 
 /**
  * Adds a hook that is called after a quiesce has ended: draws work again, and are made from fresh input. Hooks
- * are begun in order of registration, after those of the quiesce; what one throws goes uncaught.
+ * are begun in order of registration, after those of the quiesce; what one throws goes uncaught. If the process is
+ * quiesced again meanwhile, hooks are called once more after that, and a draw that came too late is no error.
  *
  * @param hook what to call; it may be asynchronous
  * @returns a function that removes it

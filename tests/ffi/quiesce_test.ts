@@ -345,6 +345,46 @@ test("Hooks of a resume do not run while the process is quiesced again", async (
   assert.deepEqual(log, ["before", "before", "after"]);
 });
 
+test("A hook of a resume that draws while another realm quiesces again runs once more, and nothing goes uncaught", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const { crng } = here.generator();
+  const log: string[] = [];
+  let again: Promise<unknown> | undefined;
+  here.realm.addHook("after", async () => {
+    await rest();
+    again ??= there.realm.quiesce(0);
+    log.push("asked");
+    crng.getRandom(16);
+    log.push("drawn");
+  });
+  await here.realm.quiesce(0);
+  await here.realm.quiescer.resume();
+  await again;
+  assert.deepEqual(log, ["asked"]);
+  await there.realm.quiescer.resume();
+  here.tick();
+  await rest();
+  await rest();
+  assert.deepEqual(log, ["asked", "asked", "drawn"]);
+});
+
+test("Hooks of a resume wait where another realm has quiesced again before they began", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const log: string[] = [];
+  here.realm.addHook("after", () => void log.push("after"));
+  await here.realm.quiesce(0);
+  const resumed = here.realm.quiescer.resume();
+  const again = there.realm.quiesce(0);
+  await Promise.all([resumed, again]);
+  assert.deepEqual(log, []);
+  await there.realm.quiescer.resume();
+  here.tick();
+  await rest();
+  assert.deepEqual(log, ["after"]);
+});
+
 test("A hook keeps the realm's machine open, as it is to be asked even without a generator", async () => {
   const process = new Process();
   const [here, there] = [process.realm(), process.realm()];
