@@ -11,6 +11,7 @@ import {
 import {
   changedBy,
   type Clock,
+  countOf,
   type EntropySource,
   type GenerationSource,
   lookAt,
@@ -298,7 +299,7 @@ export class BaseCrng {
   check(): boolean {
     this.#requireOpen();
     const { known } = this.#history;
-    if (known === 0 || lookAt(this.#source) === known) return false;
+    if (known === 0 || countOf(this.#source) === known) return false;
     return this.#reseed("draw");
   }
 
@@ -335,7 +336,7 @@ export class BaseCrng {
     const remove = this.#listeners.add(listener);
     // From now on forks are told, also if nothing was ever drawn; an unreadable count stays 0.
     if (this.#history.known === 0 && !this.#closed) {
-      this.#history.note(this.#source.generation());
+      this.#history.begin(this.#source, this.#source.generation());
     }
     return remove;
   }
@@ -435,10 +436,7 @@ export class BaseCrng {
     // Written so that a clock that answers NaN reseeds.
     if (!(this.#clock.now() < this.#nextReseed)) this.#reseed("timer");
     this.#entropy.nonce(this.#nonce);
-    if (!this.#secrets.keyed) { // wiped by that port: no key
-      this.#requireOpen();
-      throw this.#unanswered("draw");
-    }
+    if (!this.#secrets.keyed) throw this.#wiped(); // by that port
     return this.#nonce;
   }
 
@@ -483,6 +481,7 @@ export class BaseCrng {
       );
     }
     const seed = this.#seed;
+    const { wipes } = this.#secrets;
     this.#reseeding = true;
     try {
       const generation = this.#source.generation();
@@ -490,7 +489,7 @@ export class BaseCrng {
       const id = this.#readId();
       const { known } = this.#history;
       const forked = known !== 0 && generation !== known;
-      const by = forked ? changedBy(this.#source) : this.#source.name;
+      const by = changedBy(this.#source);
       const wantsSeed = occasion !== "draw" || this.#strategy.wantsSeed({
         forked,
         idChanged: this.#idChanged(id),
@@ -498,7 +497,8 @@ export class BaseCrng {
       });
       if (wantsSeed) this.#entropy.fill(seed);
       const now = this.#clock.now();
-      this.#requireOpen(); // a port may have closed it
+      // A port may have closed it, or wiped what was fetched.
+      if (this.#secrets.wipes !== wipes) throw this.#wiped();
 
       this.#seededUnder = 0;
       if (wantsSeed) {
@@ -579,6 +579,16 @@ export class BaseCrng {
     throw new ProtectionError(
       "closed",
       "Cannot draw as the generator is closed",
+    );
+  }
+
+  /** The error for secrets that were wiped in the middle of a draw. */
+  #wiped(): ProtectionError {
+    this.#requireOpen();
+    if (this.#source.quiesced?.()) return this.#unanswered("draw");
+    return new ProtectionError(
+      "entropy-failed",
+      "Cannot draw as the generator's secrets were wiped meanwhile",
     );
   }
 

@@ -1,15 +1,20 @@
 import type { VmForkEvent } from "./listeners.ts";
+import type { GenerationSource } from "./ports.ts";
 
 /** How long after a page has shown a fork a late source may show the same one, in milliseconds. */
 const SAME_FORK_MS = 1_000;
 /** What the end of a quiesce is called; it is no fork. */
 const RESUME = "resume";
+/** What `notifyFork()` is called. */
+const NOTIFY_FORK = "notifyFork";
 /** Sources that show a fork only some time after it. */
 const LATE: ReadonlySet<string> = new Set(["acpi-events", "generation-file"]);
 
 /** What one watcher of a source has seen, so that it tells of each fork once. */
 export class ForkHistory {
   #known = 0;
+  /** Begun while the process was quiesced: what is seen first may be a fork of that time. */
+  #quiesced = false;
   #pageTold = -Infinity;
 
   /** The count at the last note; 0 before the first. */
@@ -26,7 +31,8 @@ export class ForkHistory {
    * @param when the time, in milliseconds
    */
   event(after: number, by: string, when: number): VmForkEvent | undefined {
-    const before = this.#known;
+    // The resume is the last change that nobody tells of: any other came after it.
+    const before = this.#quiesced ? after - 1 : this.#known;
     if (before === 0 || after === before) return undefined;
     // More than one step may hide a fork behind what was seen last.
     if (after - before === 1) {
@@ -44,8 +50,25 @@ export class ForkHistory {
    */
   note(count: number, told?: VmForkEvent): void {
     this.#known = count;
-    if (told !== undefined && !isLate(told.source)) this.#pageTold = told.when;
+    if (count > 0) this.#quiesced = false;
+    if (told !== undefined && isPage(told.source)) this.#pageTold = told.when;
   }
+
+  /**
+   * Takes the first count as known, or that there is none to be had while the process is quiesced.
+   *
+   * @param source whose count it is
+   * @param count the count
+   */
+  begin(source: GenerationSource, count: number): void {
+    this.note(count);
+    this.#quiesced = count === 0 && (source.quiesced?.() ?? false);
+  }
+}
+
+/** A fork that a source has shown at once; the program itself is none, and the end of a quiesce no fork. */
+function isPage(by: string): boolean {
+  return !isLate(by) && by !== RESUME && by !== NOTIFY_FORK;
 }
 
 function isLate(by: string): boolean {

@@ -7,8 +7,8 @@ import {
 import {
   changedBy,
   type Clock,
+  countOf,
   type GenerationSource,
-  lookAt,
   type Timer,
 } from "./ports.ts";
 
@@ -128,10 +128,9 @@ export class ForkWatcher {
     if (this.#ports === undefined) return;
     try {
       const { source, clock } = this.#ports;
-      const after = lookAt(source);
-      const { known } = this.#history;
-      if (!(after > 0) || after === known) return;
-      const by = known === 0 ? "" : changedBy(source);
+      const after = countOf(source);
+      if (!(after > 0) || after === this.#history.known) return;
+      const by = changedBy(source);
       const event = this.#history.event(after, by, clock.now());
       this.#reseed();
       this.#tell(after, event);
@@ -195,8 +194,14 @@ export class ForkWatcher {
 
   #opened(): WatchedPorts {
     const ports = this.#open();
+    const { source } = ports;
     this.#history = new ForkHistory();
-    this.#history.note(lookAt(ports.source));
+    try {
+      this.#history.begin(source, countOf(source));
+    } catch (error) {
+      ports.release();
+      throw error;
+    }
     return ports;
   }
 

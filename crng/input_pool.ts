@@ -1,7 +1,7 @@
 import { Blake2s, BLAKE2S_HASH_SIZE, BLAKE2S_SIZE } from "./blake2s.ts";
 
 /** The memory that an {@linkcode InputPool} needs, in bytes. */
-export const INPUT_POOL_SIZE: number = 2 * BLAKE2S_SIZE;
+export const INPUT_POOL_SIZE: number = 2 * BLAKE2S_SIZE + 2 * BLAKE2S_HASH_SIZE;
 
 /**
  * The input pool of `drivers/char/random.c`: one BLAKE2s state that everything is mixed into, and
@@ -20,6 +20,9 @@ export const INPUT_POOL_SIZE: number = 2 * BLAKE2S_SIZE;
 export class InputPool {
   readonly #hash: Blake2s;
   readonly #scratch: Blake2s;
+  // Not arrays of their own: V8 moves small ones, and leaves copies behind.
+  readonly #seed: Uint8Array;
+  readonly #nextKey: Uint8Array;
 
   /**
    * Starts empty.
@@ -33,6 +36,13 @@ export class InputPool {
   ) {
     this.#hash = new Blake2s(undefined, memory, at);
     this.#scratch = new Blake2s(undefined, memory, at + BLAKE2S_SIZE);
+    const after = at + 2 * BLAKE2S_SIZE;
+    this.#seed = new Uint8Array(memory, after, BLAKE2S_HASH_SIZE);
+    this.#nextKey = new Uint8Array(
+      memory,
+      after + BLAKE2S_HASH_SIZE,
+      BLAKE2S_HASH_SIZE,
+    );
   }
 
   /**
@@ -52,8 +62,8 @@ export class InputPool {
    * @param out receives 32 bytes
    */
   extract(seedBlock: Uint8Array, out: Uint8Array): void {
-    const seed = new Uint8Array(BLAKE2S_HASH_SIZE);
-    const nextKey = new Uint8Array(BLAKE2S_HASH_SIZE);
+    const seed = this.#seed;
+    const nextKey = this.#nextKey;
     try {
       // A copy is finished, not the pool: an exception half-way then leaves the pool as it was.
       this.#scratch.copyFrom(this.#hash);

@@ -135,9 +135,14 @@ export interface Timer {
   pause(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The count after the slowest look that the source has. */
+/** The count after the slowest look that the source has: 0 also where only that cannot be had. */
 export function lookAt(source: GenerationSource): number {
   return source.look === undefined ? source.generation() : source.look();
+}
+
+/** The count after the slowest look that can be had: what shows at once is not missed for what shows late. */
+export function countOf(source: GenerationSource): number {
+  return lookAt(source) || source.generation();
 }
 
 /** Where the last change of the count was seen. */

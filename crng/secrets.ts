@@ -44,6 +44,8 @@ export class Secrets {
   readonly uuid: Uint8Array;
   /** Whether there is a key; one that was wiped is none. */
   keyed = false;
+  /** How often it was wiped: what was fetched before a wipe must not become a key after it. */
+  wipes = 0;
 
   /** Lays everything out in one buffer. */
   constructor() {
@@ -63,6 +65,7 @@ export class Secrets {
   /** Wipes everything. What remains are the constants that an empty pool begins with. */
   wipe(): void {
     this.keyed = false;
+    this.wipes++;
     this.stream.wipe();
     wipe(new Uint8Array(this.memory));
     this.pool.wipe();

@@ -1,9 +1,9 @@
-import { check, type Shim, STATUS_QUIESCED } from "./shim/shim.ts";
+import { check, type Shim } from "./shim/shim.ts";
 
 /** What makes draws throw while their process, or at least their realm, is quiesced. */
 export interface Gate {
-  /** Whether it is shut, by this realm or another. */
-  readonly shut: boolean;
+  /** The number of the quiesce that holds it shut, by this realm or another; 0 while it is open. */
+  readonly quiesce: number;
   /** The count: 0 while shut; it has grown by 1 when it opens again. */
   readonly count: () => number;
   /** Where the last change of the count was seen. */
@@ -25,8 +25,8 @@ export class LocalGate implements Gate {
   #shut = false;
   #count = 1;
 
-  get shut(): boolean {
-    return this.#shut;
+  get quiesce(): number {
+    return this.#shut ? this.#count : 0;
   }
 
   readonly count = (): number => this.#shut ? 0 : this.#count;
@@ -74,8 +74,8 @@ export class ShimGate implements Gate {
     this.#join();
   }
 
-  get shut(): boolean {
-    return (this.#shim.symbols.vmfork_status() & STATUS_QUIESCED) !== 0;
+  get quiesce(): number {
+    return this.#shim.symbols.vmfork_quiesced();
   }
 
   changedBy(): string {

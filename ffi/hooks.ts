@@ -41,18 +41,32 @@ export class Hooks {
     const pending = call();
     // One that is not asynchronous is over: no timer for it.
     if (pending === undefined) return;
-    const ended = new AbortController();
-    const late = this.#timer.pause(limitMs, ended.signal).then(() => {
-      if (ended.signal.aborted) return;
-      throw new DOMException(
-        `Cannot wait for the hook longer than ${limitMs} ms`,
-        "TimeoutError",
-      );
-    });
-    try {
-      await Promise.race([pending, late]);
-    } finally {
-      ended.abort();
-    }
+    await within(pending, limitMs, this.#timer, "the hook");
+  }
+}
+
+/**
+ * Waits for a promise, but not for ever.
+ *
+ * @throws {DOMException} A `TimeoutError`, if it takes longer
+ */
+export async function within<T>(
+  pending: PromiseLike<T>,
+  limitMs: number,
+  timer: Timer,
+  what: string,
+): Promise<T> {
+  const ended = new AbortController();
+  const late = timer.pause(limitMs, ended.signal).then((): never => {
+    throw new DOMException(
+      `Cannot wait for ${what} longer than ${limitMs} ms`,
+      "TimeoutError",
+    );
+  });
+  late.catch(() => {}); // also when it was ended, and nobody waits any more
+  try {
+    return await Promise.race([pending, late]);
+  } finally {
+    ended.abort();
   }
 }

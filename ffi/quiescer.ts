@@ -2,10 +2,12 @@ import { ProtectionError } from "../crng/errors.ts";
 import type { Timer } from "../crng/ports.ts";
 import type { Secrets } from "../crng/secrets.ts";
 import type { Gate } from "./gate.ts";
-import { Hooks } from "./hooks.ts";
+import { Hooks, within } from "./hooks.ts";
 
 /** How often to ask whether the other realms have wiped their secrets, in milliseconds. */
 const POLL_MS = 5;
+/** By then the hooks' own time limits have said which of them it was, in milliseconds. */
+const GRACE_MS = 20;
 /** How long hooks may take where nobody gives a limit, in milliseconds. */
 export const HOOK_LIMIT_MS = 5_000;
 
@@ -19,10 +21,20 @@ export interface Kept {
 
 /** What a quiesce has reached; see `quiesce()`. */
 export interface QuiesceOutcome {
+  /** Whether it is still on: it may have been ended before all was wiped. */
+  readonly held: boolean;
   /** How many realms have not said in time that they wiped their secrets. */
   readonly notWiped: number;
   /** What this realm's hooks have thrown. */
   readonly hooksFailed: readonly unknown[];
+  /** Lets go, as the caller that got this. A second call does nothing. */
+  resume(): Promise<void>;
+}
+
+/** One caller that holds the process quiesced. */
+interface Hold {
+  /** To be called when it lets go. */
+  readonly letGo: () => void;
 }
 
 /**
@@ -37,14 +49,16 @@ export class Quiescer {
   readonly #timer: Timer;
   readonly #gates: Set<Gate> = new Set();
   readonly #kept: Set<Kept> = new Set();
-  /** One entry for each caller in this realm that holds: what to do when it lets go. */
-  readonly #holds: (() => void)[] = [];
+  /** The callers in this realm that hold. */
+  readonly #holds: Hold[] = [];
   /** What to do once the quiesce is over: till then this realm needs its machine, to learn of that. */
   readonly #leases: (() => void)[] = [];
   /** The quiesce that this realm has noticed: resolves once the hooks have run. */
   #entered: Promise<readonly unknown[]> | undefined;
   /** Whether they ran without a failure. */
   #clean = false;
+  /** Its number, by gate: a resume and another quiesce may fall between two looks. */
+  readonly #noticed: Map<Gate, number> = new Map();
 
   constructor(timer: Timer) {
     this.#timer = timer;
@@ -61,6 +75,7 @@ export class Quiescer {
   /** A machine is closed: nothing of its generators is left. */
   removeGate(gate: Gate): void {
     this.#gates.delete(gate);
+    this.#noticed.delete(gate);
     gate.leave();
   }
 
@@ -84,23 +99,38 @@ export class Quiescer {
    */
   async quiesce(timeoutMs: number, letGo: () => void): Promise<QuiesceOutcome> {
     const deadline = performance.now() + timeoutMs;
-    this.#holds.push(letGo);
+    const hold: Hold = { letGo };
+    this.#holds.push(hold);
     try {
       for (const gate of this.#gates) gate.hold();
-      const hooksFailed = await this.#enter(timeoutMs);
-      this.#say();
-      return { hooksFailed, notWiped: await this.#othersWiped(deadline) };
+      const numbers = this.#numbers();
+      // Hooks may run by another caller's limit.
+      const hooksFailed = await within(
+        this.#enter(timeoutMs),
+        timeoutMs + GRACE_MS,
+        this.#timer,
+        "the hooks",
+      ).catch((error) => [error]);
+      if (this.#clean) this.#say();
+      const notWiped = await this.#othersWiped(deadline);
+      const held = this.#holds.includes(hold) && this.#numbers() === numbers;
+      const resume = (): Promise<void> => this.resume(hold);
+      return { held, hooksFailed, notWiped, resume };
     } catch (error) {
-      await this.resume();
+      await this.resume(hold);
       throw error;
     }
   }
 
-  /** One caller lets go; after the last one of all realms draws go on. Without a caller nothing happens. */
-  async resume(): Promise<void> {
-    const letGo = this.#holds.pop();
-    if (letGo === undefined) return;
-    this.#leases.push(letGo);
+  /**
+   * One caller lets go; after the last one of all realms draws go on. Without a caller nothing happens.
+   *
+   * @param hold which one @default {the last}
+   */
+  async resume(hold: Hold | undefined = this.#holds.at(-1)): Promise<void> {
+    if (hold === undefined || !this.#holds.includes(hold)) return;
+    this.#holds.splice(this.#holds.indexOf(hold), 1);
+    this.#leases.push(hold.letGo);
     if (this.#holds.length > 0) return;
     for (const gate of this.#gates) gate.letGo();
     if (!this.#shut) await this.#leave();
@@ -118,12 +148,29 @@ export class Quiescer {
   }
 
   get #shut(): boolean {
-    for (const gate of this.#gates) if (gate.shut) return true;
+    for (const gate of this.#gates) if (gate.quiesce !== 0) return true;
+    return false;
+  }
+
+  /** What tells this quiesce from others. */
+  #numbers(): string {
+    return [...this.#gates].map(({ quiesce }) => quiesce).join();
+  }
+
+  /** Whether the quiesce that was noticed is over, and another one is on. */
+  get #another(): boolean {
+    for (const gate of this.#gates) {
+      const { quiesce } = gate;
+      const noticed = this.#noticed.get(gate) ?? quiesce;
+      if (quiesce !== 0 && quiesce !== noticed) return true;
+    }
     return false;
   }
 
   /** Wipes at once, and runs the hooks: once in a quiesce. */
   #enter(limitMs: number): Promise<readonly unknown[]> {
+    if (this.#another) this.#forget();
+    for (const gate of this.#gates) this.#noticed.set(gate, gate.quiesce);
     if (this.#entered !== undefined) return this.#entered;
     for (const { secrets } of this.#kept) secrets.wipe();
     const entered = this.before.run(limitMs).then((failed) => {
@@ -138,8 +185,7 @@ export class Quiescer {
   /** The generators reseed at once; then the hooks run, but never before those of the quiesce have ended. */
   async #leave(): Promise<void> {
     const entered = this.#entered;
-    this.#entered = undefined;
-    this.#clean = false;
+    this.#forget();
     for (const { generator } of this.#kept) reseed(generator.deref());
     for (const release of this.#leases.splice(0)) release();
     await entered;
@@ -155,6 +201,12 @@ export class Quiescer {
     }
   }
 
+  #forget(): void {
+    this.#entered = undefined;
+    this.#clean = false;
+    this.#noticed.clear();
+  }
+
   /** Whether there is another quiesce, which this realm may not have noticed yet: its hooks are to run. */
   #enteredAgain(): boolean {
     if (this.#shut) this.tick();
@@ -168,6 +220,7 @@ export class Quiescer {
 
   #say(): void {
     if (!this.#shut) return;
+    if (this.#another) return void this.#enter(HOOK_LIMIT_MS); // it has hooks to run first
     this.#wipe();
     for (const gate of this.#gates) gate.wiped();
   }

@@ -13,7 +13,10 @@ export interface QuiesceOptions {
 
 /** What {@linkcode quiesce} has reached. Disposing of it lets go, once: draws go on after the last caller has. */
 export interface Quiesced extends AsyncDisposable {
-  /** Whether nothing is left to wipe: all realms have said so, and no hook of this realm has failed. */
+  /**
+   * Whether nothing is left to wipe, and draws throw: all realms have said so, no hook of this realm has failed,
+   * and nobody has ended the quiesce meanwhile.
+   */
   readonly complete: boolean;
   /**
    * How many realms (the main program, Workers) have not said in time that their secrets are wiped: they are busy,
@@ -27,14 +30,14 @@ export interface Quiesced extends AsyncDisposable {
 }
 
 /**
- * Prepares the process for a snapshot: from now on every draw in every Worker throws a `ProtectionError` with
- * the code `quiesced`, each realm wipes the keys, pools and buffers of its generators and runs its
+ * Prepares the process for a snapshot: from now on every draw in every realm that has the shim (the main program,
+ * Workers) throws a `ProtectionError` with the code `quiesced`, each of them wipes the keys, pools and buffers of its generators and runs its
  * {@linkcode onQuiesce} hooks. Bytes that a program has drawn and kept are its own to wipe, in such a hook.
  *
  * Several callers may hold the process quiesced, in one realm or several; each ends its own hold, by disposing of
  * the result or by {@linkcode resume}, and draws go on after the last one. Hooks run once. A realm takes part
  * from its first draw or hook on, within 100 ms; one that never gives way to its event loop cannot, and is
- * counted as not wiped. Where the program has given a source of its own and there is no shim, this realm alone is
+ * counted as not wiped. A Worker that may not load the shim draws on, unseen. Where the program has given a source of its own and there is no shim, this realm alone is
  * quiesced.
  *
  * @param options `timeoutMs`: how long to wait
@@ -66,22 +69,19 @@ export async function quiesce(options: QuiesceOptions = {}): Promise<Quiesced> {
       }`,
     );
   }
-  const { notWiped, hooksFailed } = await thisRealm.quiesce(timeoutMs);
-  let held = true;
+  const { held, notWiped, hooksFailed, resume } = await thisRealm.quiesce(
+    timeoutMs,
+  );
   return {
-    complete: notWiped === 0 && hooksFailed.length === 0,
+    complete: held && notWiped === 0 && hooksFailed.length === 0,
     notWiped,
     hooksFailed,
-    async [Symbol.asyncDispose]() {
-      if (!held) return;
-      held = false;
-      await resume();
-    },
+    [Symbol.asyncDispose]: resume,
   };
 }
 
 /**
- * Ends one hold of this realm, for callers of {@linkcode quiesce} that do not dispose of its result, such as a
+ * Ends the last hold of this realm, for callers of {@linkcode quiesce} that do not dispose of its result, such as a
  * signal handler. After the last hold of the process every generator reseeds, in this realm at once, and the
  * {@linkcode onResume} hooks run. Without a hold nothing happens.
  *

@@ -37,7 +37,7 @@ export interface Lease {
   readonly machine: Machine;
   /** The machine's ports for one generator; undefined at level `none`. */
   readonly ports: (CrngPorts & { readonly secrets: Secrets }) | undefined;
-  /** Has the generator's secrets wiped before a snapshot, and when it is collected. */
+  /** Has the generator's secrets wiped before a snapshot; when it is collected they are, and the lease is given back. */
   keep(generator: { check(): unknown }): void;
   /** Gives it back. A second call does nothing. */
   release(): void;
@@ -73,7 +73,7 @@ export class Realm {
   #open: Open | undefined;
   /** Outlives the machine, since discovery works once in a process. */
   readonly #look: Look = {};
-  readonly #collected: FinalizationRegistry<Kept>;
+  readonly #collected: FinalizationRegistry<() => void>;
   /** Who needs the heartbeat: machines with a shim, and the watcher. */
   #beating = 0;
   #stopHeartbeat: (() => void) | undefined;
@@ -86,9 +86,7 @@ export class Realm {
     this.#timer = timer;
     this.watcher = new ForkWatcher(() => this.#watch(), timer);
     this.quiescer = new Quiescer(timer);
-    this.#collected = new FinalizationRegistry((kept) =>
-      this.quiescer.drop(kept)
-    );
+    this.#collected = new FinalizationRegistry((release) => release());
   }
 
   /** What {@linkcode Realm.configure} has set. */
@@ -114,23 +112,24 @@ export class Realm {
     const secrets = new Secrets();
     let kept: Kept | undefined;
     let held = true;
+    const release = (): void => {
+      if (!held) return;
+      held = false;
+      if (kept !== undefined) {
+        this.#collected.unregister(kept);
+        this.quiescer.drop(kept);
+      }
+      this.#release(open);
+    };
     return {
       machine: open.machine,
       ports: ports && { ...ports, source: open.source(ports), secrets },
       keep: (generator) => {
         kept = { secrets, generator: new WeakRef(generator) };
         this.quiescer.keep(kept);
-        this.#collected.register(generator, kept, kept);
+        this.#collected.register(generator, release, kept);
       },
-      release: () => {
-        if (!held) return;
-        held = false;
-        if (kept !== undefined) {
-          this.#collected.unregister(kept);
-          this.quiescer.drop(kept);
-        }
-        this.#release(open);
-      },
+      release,
     };
   }
 

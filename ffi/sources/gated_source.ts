@@ -10,15 +10,17 @@ export class GatedSource implements GenerationSource {
   readonly timely: boolean;
   readonly #source: GenerationSource;
   readonly #gate: Gate;
-  /** The source's own count when a change was last asked about. */
-  #own: number;
+  // Both counts as they were seen last, and a count of their changes: a sum would hide two that cancel out.
+  #own = 0;
+  #gateCount = 0;
+  #count = 0;
+  #byGate = false;
 
   constructor(source: GenerationSource, gate: Gate) {
     this.name = source.name;
     this.timely = source.timely;
     this.#source = source;
     this.#gate = gate;
-    this.#own = firstCount(source);
   }
 
   generation(): number {
@@ -30,14 +32,11 @@ export class GatedSource implements GenerationSource {
   }
 
   changedBy(): string {
-    const own = this.#source.generation();
-    if (own === this.#own) return this.#gate.changedBy();
-    this.#own = own;
-    return changedBy(this.#source);
+    return this.#byGate ? this.#gate.changedBy() : changedBy(this.#source);
   }
 
   quiesced(): boolean {
-    return this.#gate.shut || (this.#source.quiesced?.() ?? false);
+    return this.#gate.quiesce !== 0 || (this.#source.quiesced?.() ?? false);
   }
 
   uniqueId(into: Uint8Array): number {
@@ -50,18 +49,16 @@ export class GatedSource implements GenerationSource {
     return this.generation();
   }
 
-  /** Both counts as one: it changes when either does, and is 0 when either is. */
+  /** Both counts as one: it grows when either changes, and is 0 when either is. */
   #joined(own: number): number {
     const gate = this.#gate.count();
-    return own > 0 && gate > 0 ? own + gate - 1 : 0;
-  }
-}
-
-/** A source that throws is none to refuse here: draws meet the same, and pass it on. */
-function firstCount(source: GenerationSource): number {
-  try {
-    return source.generation();
-  } catch {
-    return 0;
+    if (!(own > 0 && gate > 0)) return 0;
+    if (own !== this.#own || gate !== this.#gateCount) {
+      this.#byGate = own === this.#own;
+      this.#own = own;
+      this.#gateCount = gate;
+      this.#count++;
+    }
+    return this.#count;
   }
 }

@@ -1,4 +1,4 @@
-import type { GenerationSource } from "../../crng/ports.ts";
+import { countOf, type GenerationSource } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
 import {
   check,
@@ -94,7 +94,7 @@ export class ShimSource implements GenerationSource {
           "Cannot wait as the shim is closed",
         );
       }
-      const count = this.look();
+      const count = countOf(this);
       if (count !== known) return count;
       await this.#wait(known, signal);
     }

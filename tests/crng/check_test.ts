@@ -4,6 +4,7 @@ import {
   BaseCrng,
   type CrngPorts,
   injection,
+  inputPool,
   ProtectionError,
   Secrets,
   type VmForkEvent,
@@ -295,6 +296,47 @@ test("BaseCrng throws rather than draw from a key that a port has wiped", () => 
   assert.throws(() => crng.getRandom(2000), ProtectionError);
   wiping = false;
   assert.equal(crng.getRandom(2000).length, 2000);
+});
+
+test("BaseCrng makes no key from what a port has wiped during a reseed, with either strategy", () => {
+  for (const strategy of [inputPool, injection]) {
+    for (const port of ["fill", "now"] as const) {
+      const machine = new SimulatedMachine();
+      const { entropy, clock, ...rest } = machine.ports();
+      const secrets = new Secrets();
+      let wipes = true;
+      const wipe = (of: string): void => {
+        if (wipes && of === port) secrets.wipe();
+      };
+      const crng = new BaseCrng({
+        ...rest,
+        strategy,
+        secrets,
+        entropy: {
+          nonce: (into) => entropy.nonce(into),
+          fill: (seed) => {
+            entropy.fill(seed);
+            wipe("fill");
+          },
+        },
+        clock: {
+          now: () => {
+            wipe("now");
+            return clock.now();
+          },
+        },
+      });
+      const view = new Uint8Array(16).fill(1);
+      assert.throws(
+        () => crng.getRandomValues(view),
+        { code: "entropy-failed", remedy: "retry" },
+      );
+      assert.ok(view.every((byte) => byte === 0));
+      assert.equal(secrets.keyed, false);
+      wipes = false;
+      assert.equal(crng.getRandom(16).length, 16);
+    }
+  }
 });
 
 test("BaseCrng.close() wipes all of its secrets", () => {

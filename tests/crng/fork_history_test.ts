@@ -57,3 +57,37 @@ test("ForkHistory takes a page that changes together with a late source for a pa
     ["1-2 vmgenid+acpi-events", "2-3 vmgenid+generation-file"],
   );
 });
+
+test("ForkHistory does not take a late source's change for one that the program or a quiesce has told of", () => {
+  assert.deepEqual(
+    seen(
+      [1, "", 0],
+      [3, "resume", 10],
+      [4, "acpi-events", 20],
+      [5, "notifyFork", 30],
+      [6, "acpi-events", 40],
+    ),
+    ["1-3 resume", "3-4 acpi-events", "4-5 notifyFork", "5-6 acpi-events"],
+  );
+});
+
+test("ForkHistory that begins in a quiesce tells of a fork of that time, and of the resume alone not", () => {
+  const source = {
+    name: "test",
+    timely: true,
+    generation: () => 0,
+    uniqueId: () => 0,
+    changed: () => Promise.reject(new Error("unused")),
+    quiesced: () => true,
+  };
+  const forked = new ForkHistory();
+  forked.begin(source, 0);
+  const event = { before: 6, after: 7, source: "vmgenid", when: 1 };
+  assert.deepEqual(forked.event(7, "vmgenid", 1), event);
+  const resumed = new ForkHistory();
+  resumed.begin(source, 0);
+  assert.equal(resumed.event(6, "resume", 1), undefined);
+  const unreadable = new ForkHistory();
+  unreadable.begin({ ...source, quiesced: () => false }, 0);
+  assert.equal(unreadable.event(7, "vmgenid", 1), undefined);
+});

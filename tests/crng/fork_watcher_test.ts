@@ -180,6 +180,66 @@ test("ForkWatcher tells later of a fork that fell into a time when its source co
   assert.equal(told, 1);
 });
 
+test("ForkWatcher tells of what a page shows while a late source cannot be read", async () => {
+  const machine = new SimulatedMachine();
+  let late = true;
+  const { watcher } = watching(machine, (source) => ({
+    name: source.name,
+    timely: true,
+    uniqueId: () => 0,
+    changed: () => Promise.reject(new Error("not here")),
+    generation: () => source.generation(),
+    look: () => late ? source.generation() : 0,
+  }));
+  let told = 0;
+  watcher.add(() => void told++);
+  late = false;
+  machine.fork();
+  watcher.tick();
+  watcher.tick();
+  await rest();
+  assert.equal(told, 1);
+});
+
+test("ForkWatcher that begins while the process is quiesced tells of a fork of that time", async () => {
+  for (const forks of [0, 1]) {
+    let [count, by] = [0, ""];
+    const machine = new SimulatedMachine();
+    const { watcher } = watching(machine, (source) => ({
+      name: source.name,
+      timely: true,
+      uniqueId: () => 0,
+      changed: () => Promise.reject(new Error("not here")),
+      generation: () => count,
+      changedBy: () => by,
+      quiesced: () => count === 0,
+    }));
+    let told = 0;
+    watcher.add(() => void told++);
+    watcher.tick();
+    [count, by] = forks === 0 ? [5, "resume"] : [6, "vmgenid"];
+    watcher.tick();
+    watcher.tick();
+    await rest();
+    assert.equal(told, forks);
+  }
+});
+
+test("ForkWatcher gives a source back that cannot be looked at", () => {
+  const { watcher, uses } = watching(new SimulatedMachine(), (source) => ({
+    name: source.name,
+    timely: true,
+    uniqueId: () => 0,
+    changed: () => Promise.reject(new Error("not here")),
+    generation: () => {
+      throw new Error("broken");
+    },
+  }));
+  assert.throws(() => watcher.add(() => {}), /broken/);
+  assert.equal(uses(), 0);
+  assert.equal(watcher.active, false);
+});
+
 test("ForkWatcher takes another source into use after a last look at the one before", async () => {
   const machines = [new SimulatedMachine(), new SimulatedMachine()] as const;
   const open = machines.map((machine) => machine.ports());

@@ -52,7 +52,8 @@ test("Realm.quiesce() makes every draw of the process throw, and wipes this real
   assertQuiesced(other.crng);
   assert.ok(isWiped(memory, former));
   there.tick();
-  assert.deepEqual(await pending, { notWiped: 0, hooksFailed: [] });
+  const { held, notWiped, hooksFailed } = await pending;
+  assert.deepEqual([held, notWiped, hooksFailed], [true, 0, []]);
   assertQuiesced(mine.crng);
   await here.realm.quiescer.resume();
   assert.equal(mine.crng.getRandom(16).length, 16);
@@ -254,7 +255,7 @@ test("Hooks that fail or take too long are reported, and do not stop the others"
   assert.deepEqual(hooksFailed.slice(0, 2), thrown);
   assert.equal((hooksFailed[2] as Error).name, "TimeoutError");
   assert.equal(hooksFailed.length, 3);
-  assert.equal(notWiped, 0);
+  assert.equal(notWiped, 1);
   assert.ok(ran);
   await realm.quiescer.resume();
 });
@@ -267,7 +268,80 @@ test("A realm whose hook has failed does not say that it has wiped its secrets",
   there.tick();
   await rest();
   there.tick();
-  assert.deepEqual(await pending, { notWiped: 1, hooksFailed: [] });
+  const { notWiped, hooksFailed } = await pending;
+  assert.deepEqual([notWiped, hooksFailed], [1, []]);
+});
+
+test("A realm whose hook failed in its own quiesce is not wiped for another caller either", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  here.realm.addHook("before", () => Promise.reject(new Error("not wiped")));
+  assert.equal((await here.realm.quiesce(20)).notWiped, 1);
+  const { notWiped, hooksFailed } = await there.realm.quiesce(20);
+  assert.deepEqual([notWiped, hooksFailed], [1, []]);
+});
+
+test("Hooks run in a second quiesce too, if a realm has not seen the first one end", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const { crng, lease } = there.generator();
+  let kept: Uint8Array | undefined;
+  there.realm.addHook("before", () => void (kept = undefined));
+  const first = here.realm.quiesce(LONG);
+  there.tick();
+  assert.equal((await first).notWiped, 0);
+  await here.realm.quiescer.resume();
+  kept = crng.getRandom(16); // between two of its heartbeats
+  const former = keyWords(lease.ports!.secrets.stream.key);
+  const second = here.realm.quiesce(LONG);
+  there.tick();
+  await rest();
+  there.tick();
+  assert.equal((await second).notWiped, 0);
+  assert.equal(kept, undefined);
+  assert.ok(isWiped(lease.ports!.secrets.memory, former));
+});
+
+test("Realm.quiesce() says so if it was ended before all was wiped", async () => {
+  const process = new Process();
+  const { realm, generator } = process.realm();
+  const { crng, lease } = generator();
+  realm.addHook("before", () => rest().then(rest));
+  const pending = realm.quiesce(LONG);
+  await realm.quiescer.resume();
+  crng.getRandom(16);
+  assert.equal((await pending).held, false);
+  assert.ok(lease.ports!.secrets.keyed);
+  // And where another one has begun meanwhile.
+  const first = realm.quiesce(LONG);
+  await realm.quiescer.resume();
+  const second = realm.quiesce(LONG);
+  assert.equal((await first).held, false);
+  assert.equal((await second).held, true);
+});
+
+test("Each caller of Realm.quiesce() ends its own hold, and no other's", async () => {
+  const { realm, generator } = new Process().realm();
+  const { crng } = generator();
+  const first = await realm.quiesce(0);
+  const second = await realm.quiesce(0);
+  await first.resume();
+  await first.resume();
+  assertQuiesced(crng);
+  await second.resume();
+  assert.equal(crng.getRandom(4).length, 4);
+  await second.resume();
+});
+
+test("Realm.quiesce() keeps its own time limit, whoever has begun the hooks", async () => {
+  const { realm } = new Process().realm();
+  realm.addHook("before", () => new Promise(() => {}));
+  let ended = false;
+  const first = realm.quiesce(1_000).finally(() => ended = true);
+  const { hooksFailed } = await realm.quiesce(20);
+  assert.equal(ended, false);
+  assert.equal((hooksFailed[0] as Error).name, "TimeoutError");
+  await first;
 });
 
 test("Hooks of a resume wait for those of the quiesce, and what they throw goes uncaught", async () => {
@@ -319,6 +393,8 @@ test("Hooks that end in a later quiesce do not hide what was drawn in between", 
   crng.getRandom(16); // before its heartbeat
   const former = keyWords(lease.ports!.secrets.stream.key);
   const second = here.realm.quiesce(LONG);
+  end(); // of the first: those of the second are yet to run
+  await rest();
   end();
   assert.equal((await second).notWiped, 0);
   assert.ok(isWiped(lease.ports!.secrets.memory, former));
