@@ -48,6 +48,7 @@ SHIM int32_t vmfork_quiesce(int32_t realm);
 SHIM int32_t vmfork_resume(int32_t realm);
 SHIM int32_t vmfork_wiped(int32_t realm);
 SHIM int32_t vmfork_unwiped(void);
+SHIM uint32_t vmfork_quiesced(void);
 SHIM int32_t vmfork_heal_kernel(void);
 
 enum {
@@ -105,6 +106,7 @@ enum function {
 	RESUME,
 	WIPED,
 	UNWIPED,
+	QUIESCED,
 	HEAL_KERNEL,
 	FUNCTIONS
 };
@@ -144,6 +146,7 @@ static const struct {
 	[RESUME] = { "vmfork_resume", { INT32 } },
 	[WIPED] = { "vmfork_wiped", { INT32 } },
 	[UNWIPED] = { "vmfork_unwiped", { NONE } },
+	[QUIESCED] = { "vmfork_quiesced", { NONE } },
 	[HEAL_KERNEL] = { "vmfork_heal_kernel", { NONE } }
 };
 
@@ -225,7 +228,16 @@ static napi_value call_look(napi_env env, napi_callback_info info)
 	return value;
 }
 
-/* Every result but the count fits into an int32_t. */
+static napi_value call_quiesced(napi_env env, napi_callback_info info)
+{
+	napi_value value = NULL;
+
+	(void)info;
+	napi_create_uint32(env, vmfork_quiesced(), &value);
+	return value;
+}
+
+/* Every result but the count and the number of a quiesce fits into an int32_t. */
 static int32_t call_function(enum function function, const struct argument *a)
 {
 	switch (function) {
@@ -396,6 +408,7 @@ static bool add_function(napi_env env, napi_value exports, enum function functio
 {
 	const napi_callback callback = function == GENERATION ? call_generation :
 				       function == LOOK	      ? call_look :
+				       function == QUIESCED   ? call_quiesced :
 				       function == WAIT	      ? call_wait :
 								call_plain;
 	const char *name = functions[function].name;

@@ -12,6 +12,8 @@ enum {
 };
 
 static uint32_t realms_lock;
+static uint32_t last_quiesce; /* under the lock */
+static uint32_t quiesced; /* the number of the quiesce that is on; 0: none */
 
 /* All under the lock. The sequence tells for the how-manieth time the slot is taken: a late leave frees no other realm. */
 static struct realm {
@@ -31,11 +33,15 @@ static void free_realm(struct realm *realm)
 	realm->holds = false;
 }
 
-/* FIRST the count, THEN the flag: whoever may draw again finds that he has to reseed. */
+/*
+ * FIRST the count, THEN the flag: whoever may draw again finds that he has to reseed. The number is gone LAST: whoever
+ * finds none may draw.
+ */
 static void end_quiesce(void)
 {
 	grow_count(SOURCE_RESUME);
 	drop_status(STATUS_QUIESCED);
+	__atomic_store_n(&quiesced, 0, __ATOMIC_RELEASE);
 }
 
 /* Lets go of the realms whose threads have ended, and of a quiesce that nobody holds any more. */
@@ -121,12 +127,14 @@ EXPORT int32_t vmfork_leave(int32_t handle)
 	return 0;
 }
 
-/* The flag goes up FIRST: a realm that has wiped has no count to draw under. */
+/* The flag goes up FIRST: a realm that has wiped, for the flag or for the number, has no count to draw under. */
 static void begin_quiesce(void)
 {
 	add_status(STATUS_QUIESCED);
 	for (int i = 0; i < MAX_REALMS; i++)
 		realms[i].wiped = false;
+	last_quiesce = last_quiesce == UINT32_MAX ? 1 : last_quiesce + 1;
+	__atomic_store_n(&quiesced, last_quiesce, __ATOMIC_RELEASE);
 }
 
 EXPORT int32_t vmfork_quiesce(int32_t handle)
@@ -190,14 +198,26 @@ EXPORT int32_t vmfork_unwiped(void)
 	return ret;
 }
 
-/* Every realm asks for the status now and then: so none waits for ever for a holder whose thread has ended. */
-EXPORT uint32_t vmfork_status(void)
+/* Every realm asks now and then: so none waits for ever for a holder whose thread has ended. Never waits for the lock. */
+static void settle_quiesce(void)
 {
 	if (is_quiesced() && try_lock(&realms_lock)) {
 		settle_realms();
 		leave_realms();
 	}
+}
+
+EXPORT uint32_t vmfork_status(void)
+{
+	settle_quiesce();
 	return get_status();
+}
+
+/* The flag alone would not tell a second quiesce from the first to whoever looks too seldom. */
+EXPORT uint32_t vmfork_quiesced(void)
+{
+	settle_quiesce();
+	return __atomic_load_n(&quiesced, __ATOMIC_ACQUIRE);
 }
 
 #endif

@@ -77,6 +77,8 @@ export interface ShimSymbols {
   vmfork_wiped(realm: number): number;
   /** How many living realms have not; 0 when not quiesced. */
   vmfork_unwiped(): number;
+  /** The number of the quiesce that is on: another one in each; 0 = none. */
+  vmfork_quiesced(): number;
   /** Writes the id and hardware randomness to `/dev/urandom` and has the kernel reseed; root only. */
   vmfork_heal_kernel(): number;
 }

@@ -78,6 +78,8 @@ export const SHIM_SYMBOLS = {
   vmfork_wiped: { parameters: ["i32"], result: "i32" },
   // int32_t vmfork_unwiped(void); how many living realms have not; 0 when not quiesced
   vmfork_unwiped: { parameters: [], result: "i32" },
+  // uint32_t vmfork_quiesced(void); the number of the quiesce that is on, 0 = none
+  vmfork_quiesced: { parameters: [], result: "u32" },
   // int32_t vmfork_heal_kernel(void); id and hardware randomness into /dev/urandom, then RNDRESEEDCRNG; bytes written
   vmfork_heal_kernel: { parameters: [], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -86,6 +86,8 @@ class SimulatedSymbols {
   #clock = 0;
   #changedBy = 0;
   readonly #realms: ({ wiped: boolean; holds: boolean } | undefined)[] = [];
+  /** The number of the last quiesce. */
+  #quiesces = 0;
 
   constructor(machine: SimulatedMachine) {
     this.#machine = machine;
@@ -146,6 +148,7 @@ class SimulatedSymbols {
           ? this.#realms.filter((realm) => realm !== undefined && !realm.wiped)
             .length
           : 0,
+      vmfork_quiesced: () => this.#quiesced ? this.#quiesces : 0,
       vmfork_heal_kernel: () => -EPERM,
       vmfork_seal: () => {
         this.#sealed = true;
@@ -245,6 +248,7 @@ class SimulatedSymbols {
 
   #quiesce(realm: number): number {
     if (!this.#quiesced) {
+      this.#quiesces++;
       for (const each of this.#realms) if (each) each.wiped = false;
     }
     this.#realms[realm]!.holds = true;

@@ -41,6 +41,7 @@ int32_t vmfork_quiesce(int32_t realm);
 int32_t vmfork_resume(int32_t realm);
 int32_t vmfork_wiped(int32_t realm);
 int32_t vmfork_unwiped(void);
+uint32_t vmfork_quiesced(void);
 int32_t vmfork_heal_kernel(void);
 
 enum { DRAW = 1, SEED = 2 };
@@ -56,6 +57,7 @@ void test_hold_lock(bool held);
 int test_get_bell(int32_t handle);
 void test_hold_realms(bool held);
 void test_set_realm_sequences(uint32_t sequence);
+void test_set_last_quiesce(uint32_t number);
 
 /* The fake system */
 

@@ -242,7 +242,9 @@ static void it_quiesces(void)
 	check_equal(call(vmfork_wiped, realm), 0);
 	check_equal(call(vmfork_unwiped), 0);
 	check_equal(call(vmfork_status), QUIESCED);
+	check_equal(call(vmfork_quiesced), 1);
 	check_equal(call(vmfork_resume, realm), 0);
+	check_equal(call(vmfork_quiesced), 0);
 	check_equal(call(vmfork_generation), 2);
 	check_equal(call(vmfork_changed_by), SEEN_RESUME);
 	check_equal(call(vmfork_leave, realm), 0);

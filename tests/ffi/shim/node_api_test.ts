@@ -168,6 +168,7 @@ describe("The realms of Node-API", () => {
       assert.equal(shim.vmfork_wiped(handle), -EBADF);
     }
     assert.equal(shim.vmfork_unwiped(), 0);
+    assert.equal(shim.vmfork_quiesced(), 0);
   });
 });
 

@@ -113,6 +113,36 @@ static void resuming_without_a_quiesce_changes_nothing(void)
 	check_equal(vmfork_changed_by(), 0);
 }
 
+/* So that who looks seldom can tell them apart */
+static void each_quiesce_has_a_number(void)
+{
+	int realms[] = { join(), join() };
+
+	check_equal(vmfork_quiesced(), 0);
+	for (uint32_t number = 1; number < 4; number++) {
+		check_equal(vmfork_quiesce(realms[0]), 0);
+		check_equal(vmfork_quiesced(), number);
+		check_equal(vmfork_quiesce(realms[1]), 0);
+		check_equal(vmfork_quiesce(realms[0]), 0);
+		check_equal(vmfork_resume(realms[0]), 0);
+		check_equal(vmfork_quiesced(), number);
+		check_equal(vmfork_resume(realms[1]), 0);
+		check_equal(vmfork_quiesced(), 0);
+	}
+}
+
+static void the_number_skips_0(void)
+{
+	int realm = join();
+
+	test_set_last_quiesce(UINT32_MAX - 1);
+	check_equal(vmfork_quiesce(realm), 0);
+	check_equal(vmfork_quiesced(), UINT32_MAX);
+	check_equal(vmfork_resume(realm), 0);
+	check_equal(vmfork_quiesce(realm), 0);
+	check_equal(vmfork_quiesced(), 1);
+}
+
 static void each_realm_is_asked_to_wipe_anew_each_time(void)
 {
 	int realms[] = { join(), join(), join() };
@@ -294,6 +324,22 @@ static void an_ended_thread_holds_no_more(void)
 	check_equal(vmfork_changed_by(), SEEN_RESUME);
 }
 
+static void an_ended_holder_is_noticed_by_the_number(void)
+{
+	struct worker worker;
+	int realm = join();
+
+	start_worker(&worker);
+	check_equal(vmfork_quiesce(worker.realm), 0);
+	check_equal(vmfork_quiesced(), 1);
+	end_worker(&worker);
+	check_equal(vmfork_quiesced(), 0);
+	check_quiesced(false);
+	check_equal(vmfork_generation(), 2);
+	check_equal(vmfork_quiesce(realm), 0);
+	check_equal(vmfork_quiesced(), 2);
+}
+
 static void an_ended_holder_is_noticed_by_a_count_of_the_unwiped(void)
 {
 	struct worker worker;
@@ -393,7 +439,7 @@ static void the_count_skips_0_at_a_resume(void)
 
 static void a_held_lock_makes_others_give_up(void)
 {
-	int realm = join();
+	int realm = join(), pauses;
 
 	check_equal(vmfork_quiesce(realm), 0);
 	test_hold_realms(true);
@@ -403,8 +449,11 @@ static void a_held_lock_makes_others_give_up(void)
 	check_equal(vmfork_resume(realm), -EBUSY);
 	check_equal(vmfork_wiped(realm), -EBUSY);
 	check_equal(vmfork_unwiped(), -EBUSY);
+	pauses = fake.made[CALL_PPOLL];
 	/* These never wait. */
 	check_quiesced(true);
+	check_equal(vmfork_quiesced(), 1);
+	check_equal(fake.made[CALL_PPOLL], pauses);
 	test_hold_realms(false);
 	check_equal(vmfork_resume(realm), 0);
 	check_quiesced(false);
@@ -424,6 +473,8 @@ int main(void)
 		TEST(quiescing_twice_is_quiescing_once),
 		TEST(the_last_one_to_resume_ends_it),
 		TEST(resuming_without_a_quiesce_changes_nothing),
+		TEST(each_quiesce_has_a_number),
+		TEST(the_number_skips_0),
 		TEST(each_realm_is_asked_to_wipe_anew_each_time),
 		TEST(a_second_holder_asks_nobody_again),
 		TEST(a_realm_that_joins_later_is_asked_too),
@@ -435,6 +486,7 @@ int main(void)
 		TEST(ended_threads_make_room),
 		TEST(an_ended_thread_need_not_wipe),
 		TEST(an_ended_thread_holds_no_more),
+		TEST(an_ended_holder_is_noticed_by_the_number),
 		TEST(an_ended_holder_is_noticed_by_a_count_of_the_unwiped),
 		TEST(a_quiesce_after_an_ended_holder_is_a_new_one),
 		TEST(a_thread_that_cannot_be_asked_for_lives),

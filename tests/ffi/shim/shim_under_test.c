@@ -34,3 +34,8 @@ void test_set_realm_sequences(uint32_t sequence)
 	for (int i = 0; i < MAX_REALMS; i++)
 		realms[i].sequence = sequence;
 }
+
+void test_set_last_quiesce(uint32_t number)
+{
+	last_quiesce = number;
+}
