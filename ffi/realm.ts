@@ -181,12 +181,15 @@ export class Realm {
       : undefined;
     if (gate !== undefined) this.quiescer.addGate(gate);
     if (shim !== undefined) this.#beat(1);
+    let gated: GatedSource | undefined; // one for all: its counts are compared
     return {
       machine,
       gate,
       users: 0,
       source: ({ source }) => {
-        if (own && gate !== undefined) return new GatedSource(source, gate);
+        if (own && gate !== undefined) {
+          return gated ??= new GatedSource(source, gate);
+        }
         // Also a machine that shows no fork is to stop while it is quiesced.
         return source === noSource && inShim ? inShim : source;
       },

@@ -3,7 +3,7 @@ import type { Gate } from "../gate.ts";
 
 /**
  * A source of the program's own, which knows nothing of a quiesce: behind a gate its count reads 0 while that
- * is shut, and has grown once it opens. One object for one generator.
+ * is shut, and has grown once it opens. One object for all that compare its counts.
  */
 export class GatedSource implements GenerationSource {
   readonly name: string;
