@@ -37,13 +37,12 @@ function start(
   });
   const end = new AbortController();
   const healed: Healing[] = [];
-  let told = Promise.withResolvers<void>();
+  let tell = (): void => {};
   const guarding = guard({
     signal: end.signal,
     onHealed: (healing) => {
       healed.push(healing);
-      told.resolve();
-      told = Promise.withResolvers();
+      tell();
     },
     ...options,
   }, { shim });
@@ -52,7 +51,9 @@ function start(
     healed,
     ended: guarding,
     until: async (count) => {
-      while (healed.length < count) await told.promise;
+      while (healed.length < count) {
+        await new Promise<void>((resolve) => tell = resolve);
+      }
     },
     end: () => {
       end.abort();
