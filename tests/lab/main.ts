@@ -7,7 +7,7 @@
 import { AssertionError } from "node:assert";
 import { parseArgs } from "node:util";
 import settings from "../../deno.json" with { type: "json" };
-import type { LabReport, ScenarioResult } from "./figures.ts";
+import type { Figures, LabReport, ScenarioResult } from "./figures.ts";
 import { describeFigures } from "./print.ts";
 import { writeReport } from "./report/mod.ts";
 import { cleanUp, isEnding, watchSignals } from "./room/cleanup.ts";
@@ -30,6 +30,8 @@ const USAGE = `Usage: deno run -A tests/lab/main.ts [options]
   --keep          Keep consoles, output and snapshots in .lab/kept`;
 
 const REPORTS = `${PROJECT}/lab`;
+/** A guest may die at any time, not at its start alone. What a scenario asserts is never tried again. */
+const TRIES = 2;
 
 const { values } = readArguments();
 
@@ -64,7 +66,7 @@ async function runAll(): Promise<number> {
       results.push(await runOne(scenario, room, options));
     }
     if (room.retries > 0) {
-      console.log(`Machines started again: ${room.retries}`);
+      console.log(`Machines that died and were started again: ${room.retries}`);
     }
     await writeReports(results, room);
   } catch (error) {
@@ -96,7 +98,7 @@ async function runOne(
     };
   };
   try {
-    const figures = await scenario.run(room, options);
+    const figures = await runUntilAlive(scenario, room, options);
     for (const line of describeFigures(figures)) console.log(`  ${line}`);
     console.log(`  passed in ${seconds(performance.now() - start)}`);
     return result({ passed: true, figures });
@@ -106,6 +108,24 @@ async function runOne(
     return result({ passed: false, figures: {}, error: explain(error) });
   } finally {
     await room.clear();
+  }
+}
+
+async function runUntilAlive(
+  scenario: Scenario,
+  room: Room,
+  options: ScenarioOptions,
+): Promise<Figures> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await scenario.run(room, options);
+    } catch (error) {
+      const died = error instanceof MachineError && !isEnding();
+      if (!died || attempt === TRIES) throw error;
+      room.retries++;
+      console.log(`  once more: ${error.message}`);
+      await room.clear();
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { Crng, protection } from "../../../mod.ts";
-import { send } from "./channel.ts";
+import { openChannel, send } from "./channel.ts";
 import { serve, type Source } from "./draw_loop.ts";
 import { dropRoot } from "./drop_root.ts";
 import { openGetrandom } from "./getrandom.ts";
@@ -17,6 +17,7 @@ const identity = (bytes: Uint8Array): Uint8Array => bytes;
 const witness = openWitness();
 if (Deno.args.includes("--drop-root")) dropRoot();
 if (Deno.args.includes("--no-ffi")) {
+  openChannel();
   Deno.permissions.revokeSync({ name: "ffi" });
 }
 
