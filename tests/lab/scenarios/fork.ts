@@ -35,8 +35,8 @@ function findPosition(memory: Buffer): number {
 
 /** How the guest is forked. */
 export interface ForkOptions {
-  /** The unique id of each clone. */
-  readonly guids: readonly string[];
+  /** The unique id of each clone, undefined for a machine that has none. */
+  readonly guids: readonly (string | undefined)[];
   /** Draws that each clone reports after the fork. */
   readonly draws: number;
   /** How long a clone may take, in milliseconds. @default {120_000} */
