@@ -38,7 +38,11 @@ const SHIM_FOLDER: string = fileURLToPath(
 );
 const EMBEDDED: string = `${SHIM_FOLDER}embedded.ts`;
 const UNITS: readonly string[] = ["vmfork.c", "node_api.c"];
-const SOURCES: readonly string[] = [...UNITS, "sys.h", "node_api.h"];
+/** All C files of the folder: the headers are parts of the units. */
+const SOURCES: readonly string[] = [...Deno.readDirSync(SHIM_FOLDER)]
+  .map(({ name }) => name)
+  .filter((name) => /\.[ch]$/.test(name))
+  .sort();
 const ARCHES: readonly Arch[] = ["x86_64", "aarch64"];
 
 const COMPILERS: Readonly<

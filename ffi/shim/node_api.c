@@ -19,6 +19,8 @@
 
 SHIM uint32_t vmfork_abi(void);
 SHIM uint32_t vmfork_generation(void);
+SHIM uint32_t vmfork_look(void);
+SHIM uint32_t vmfork_changed_by(void);
 SHIM int32_t vmfork_unique_id(uint8_t *id);
 SHIM int32_t vmfork_seed(uint8_t *seed);
 SHIM int32_t vmfork_nonce(uint8_t *nonce);
@@ -30,11 +32,23 @@ SHIM int32_t vmfork_open_memory(void);
 SHIM int32_t vmfork_adopt_memory(int32_t fd);
 SHIM int32_t vmfork_read_physical(uint64_t address, uint32_t width, uint8_t *into);
 SHIM int32_t vmfork_map(uint64_t address, const char *hid);
+SHIM int32_t vmfork_open_clock(uint32_t index);
+SHIM int32_t vmfork_adopt_clock(int32_t fd);
+SHIM int32_t vmfork_map_clock(uint64_t address);
+SHIM int32_t vmfork_watch_file(const char *path, uint32_t width);
+SHIM int32_t vmfork_watch_events(const char *name);
 SHIM int32_t vmfork_seal(void);
 SHIM int32_t vmfork_wait_open(void);
 SHIM int32_t vmfork_wait(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms);
 SHIM int32_t vmfork_wake(int32_t handle);
 SHIM int32_t vmfork_close(void);
+SHIM int32_t vmfork_join(void);
+SHIM int32_t vmfork_leave(int32_t realm);
+SHIM int32_t vmfork_quiesce(int32_t realm);
+SHIM int32_t vmfork_resume(int32_t realm);
+SHIM int32_t vmfork_wiped(int32_t realm);
+SHIM int32_t vmfork_unwiped(void);
+SHIM int32_t vmfork_heal_kernel(void);
 
 enum {
 	UNIQUE_ID_SIZE = 16,
@@ -62,6 +76,8 @@ enum kind {
 enum function {
 	ABI,
 	GENERATION,
+	LOOK,
+	CHANGED_BY,
 	UNIQUE_ID,
 	SEED,
 	NONCE,
@@ -73,11 +89,23 @@ enum function {
 	ADOPT_MEMORY,
 	READ_PHYSICAL,
 	MAP,
+	OPEN_CLOCK,
+	ADOPT_CLOCK,
+	MAP_CLOCK,
+	WATCH_FILE,
+	WATCH_EVENTS,
 	SEAL,
 	WAIT_OPEN,
 	WAIT,
 	WAKE,
 	CLOSE,
+	JOIN,
+	LEAVE,
+	QUIESCE,
+	RESUME,
+	WIPED,
+	UNWIPED,
+	HEAL_KERNEL,
 	FUNCTIONS
 };
 
@@ -87,6 +115,8 @@ static const struct {
 } functions[FUNCTIONS] = {
 	[ABI] = { "vmfork_abi", { NONE } },
 	[GENERATION] = { "vmfork_generation", { NONE } },
+	[LOOK] = { "vmfork_look", { NONE } },
+	[CHANGED_BY] = { "vmfork_changed_by", { NONE } },
 	[UNIQUE_ID] = { "vmfork_unique_id", { UNIQUE_ID_SIZE } },
 	[SEED] = { "vmfork_seed", { SEED_SIZE } },
 	[NONCE] = { "vmfork_nonce", { NONCE_SIZE } },
@@ -98,11 +128,23 @@ static const struct {
 	[ADOPT_MEMORY] = { "vmfork_adopt_memory", { INT32 } },
 	[READ_PHYSICAL] = { "vmfork_read_physical", { UINT64, UINT32, MAX_WIDTH } },
 	[MAP] = { "vmfork_map", { UINT64, STRING } },
+	[OPEN_CLOCK] = { "vmfork_open_clock", { UINT32 } },
+	[ADOPT_CLOCK] = { "vmfork_adopt_clock", { INT32 } },
+	[MAP_CLOCK] = { "vmfork_map_clock", { UINT64 } },
+	[WATCH_FILE] = { "vmfork_watch_file", { STRING, UINT32 } },
+	[WATCH_EVENTS] = { "vmfork_watch_events", { STRING } },
 	[SEAL] = { "vmfork_seal", { NONE } },
 	[WAIT_OPEN] = { "vmfork_wait_open", { NONE } },
 	[WAIT] = { "vmfork_wait", { INT32, UINT32, UINT32, INT32 } },
 	[WAKE] = { "vmfork_wake", { INT32 } },
-	[CLOSE] = { "vmfork_close", { NONE } }
+	[CLOSE] = { "vmfork_close", { NONE } },
+	[JOIN] = { "vmfork_join", { NONE } },
+	[LEAVE] = { "vmfork_leave", { INT32 } },
+	[QUIESCE] = { "vmfork_quiesce", { INT32 } },
+	[RESUME] = { "vmfork_resume", { INT32 } },
+	[WIPED] = { "vmfork_wiped", { INT32 } },
+	[UNWIPED] = { "vmfork_unwiped", { NONE } },
+	[HEAL_KERNEL] = { "vmfork_heal_kernel", { NONE } }
 };
 
 /* Arguments */
@@ -174,12 +216,23 @@ static napi_value call_generation(napi_env env, napi_callback_info info)
 	return value;
 }
 
+static napi_value call_look(napi_env env, napi_callback_info info)
+{
+	napi_value value = NULL;
+
+	(void)info;
+	napi_create_uint32(env, vmfork_look(), &value);
+	return value;
+}
+
 /* Every result but the count fits into an int32_t. */
 static int32_t call_function(enum function function, const struct argument *a)
 {
 	switch (function) {
 	case ABI:
 		return (int32_t)vmfork_abi();
+	case CHANGED_BY:
+		return (int32_t)vmfork_changed_by();
 	case UNIQUE_ID:
 		return vmfork_unique_id(a[0].bytes);
 	case SEED:
@@ -203,12 +256,36 @@ static int32_t call_function(enum function function, const struct argument *a)
 		return vmfork_read_physical(a[0].wide, a[1].number, a[2].bytes);
 	case MAP:
 		return vmfork_map(a[0].wide, (const char *)a[1].bytes);
+	case OPEN_CLOCK:
+		return vmfork_open_clock(a[0].number);
+	case ADOPT_CLOCK:
+		return vmfork_adopt_clock((int32_t)a[0].number);
+	case MAP_CLOCK:
+		return vmfork_map_clock(a[0].wide);
+	case WATCH_FILE:
+		return vmfork_watch_file((const char *)a[0].bytes, a[1].number);
+	case WATCH_EVENTS:
+		return vmfork_watch_events((const char *)a[0].bytes);
 	case SEAL:
 		return vmfork_seal();
 	case WAIT_OPEN:
 		return vmfork_wait_open();
 	case WAKE:
 		return vmfork_wake((int32_t)a[0].number);
+	case JOIN:
+		return vmfork_join();
+	case LEAVE:
+		return vmfork_leave((int32_t)a[0].number);
+	case QUIESCE:
+		return vmfork_quiesce((int32_t)a[0].number);
+	case RESUME:
+		return vmfork_resume((int32_t)a[0].number);
+	case WIPED:
+		return vmfork_wiped((int32_t)a[0].number);
+	case UNWIPED:
+		return vmfork_unwiped();
+	case HEAL_KERNEL:
+		return vmfork_heal_kernel();
 	default:
 		return vmfork_close();
 	}
@@ -318,6 +395,7 @@ static napi_value call_wait(napi_env env, napi_callback_info info)
 static bool add_function(napi_env env, napi_value exports, enum function function)
 {
 	const napi_callback callback = function == GENERATION ? call_generation :
+				       function == LOOK	      ? call_look :
 				       function == WAIT	      ? call_wait :
 								call_plain;
 	const char *name = functions[function].name;

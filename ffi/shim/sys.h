@@ -68,6 +68,11 @@ static inline bool cpu_seed(uint64_t *word)
 	return filled;
 }
 
+static inline void cpu_pause(void)
+{
+	__asm__ volatile("pause");
+}
+
 static inline uint64_t cpu_count_cycles(void)
 {
 	uint32_t low, high;
@@ -122,6 +127,11 @@ static inline bool cpu_seed(uint64_t *word)
 	return filled;
 }
 
+static inline void cpu_pause(void)
+{
+	__asm__ volatile("isb");
+}
+
 static inline uint64_t cpu_count_cycles(void)
 {
 	uint64_t cycles;
@@ -142,6 +152,11 @@ static inline long sys_openat(int dir, const char *path, int flags)
 static inline long sys_read(int fd, void *into, size_t size)
 {
 	return sys_call(__NR_read, fd, (long)into, (long)size, 0, 0, 0);
+}
+
+static inline long sys_pread(int fd, void *into, size_t size, uint64_t offset)
+{
+	return sys_call(__NR_pread64, fd, (long)into, (long)size, (long)offset, 0, 0);
 }
 
 static inline long sys_write(int fd, const void *from, size_t size)
@@ -197,6 +212,26 @@ static inline long sys_faccessat(int dir, const char *path, int mode)
 static inline long sys_clock_gettime(int clock, struct __kernel_timespec *now)
 {
 	return sys_call(__NR_clock_gettime, clock, (long)now, 0, 0, 0, 0);
+}
+
+static inline long sys_ioctl(int fd, unsigned int request, long argument)
+{
+	return sys_call(__NR_ioctl, fd, request, argument, 0, 0, 0);
+}
+
+static inline long sys_getpid(void)
+{
+	return sys_call(__NR_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline long sys_gettid(void)
+{
+	return sys_call(__NR_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline long sys_tgkill(int process, int thread, int signal)
+{
+	return sys_call(__NR_tgkill, process, thread, signal, 0, 0, 0);
 }
 
 #endif

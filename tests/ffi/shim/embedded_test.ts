@@ -46,7 +46,8 @@ const GLOB_DAT = { x86_64: 6, aarch64: 1025 } as const;
 const STB_LOCAL = 0;
 const STB_WEAK = 2;
 const SHN_UNDEF = 0;
-const MAX_SIZE = 12_800;
+/** Vmclock, generation file, events, realms and healing with their doors took it from 12,800 to this. */
+const MAX_SIZE = 20_000;
 
 /** What Node-API looks for in a module. */
 const NODE_API_EXPORTS = [

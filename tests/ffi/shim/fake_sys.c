@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +44,14 @@ static long count_call(enum call call, const char *path)
 	return -fake.faults[call].error;
 }
 
+static uint32_t get_clock_sequence(const void *page)
+{
+	uint32_t sequence;
+
+	memcpy(&sequence, (const uint8_t *)page + 12, sizeof(sequence));
+	return sequence;
+}
+
 static size_t limit(size_t size)
 {
 	return fake.most && size > fake.most ? fake.most : size;
@@ -74,11 +83,25 @@ long sys_read(int fd, void *into, size_t size)
 	return ret ? ret : or_errno(read(fd, into, limit(size)));
 }
 
+/* Reading a vmclock notes what poll is to compare with, as the driver does. */
+long sys_pread(int fd, void *into, size_t size, uint64_t offset)
+{
+	long ret = count_call(CALL_PREAD, NULL);
+
+	check(offset == 0 && size >= 16);
+	if (ret)
+		return ret;
+	ret = or_errno(pread(fd, into, size, (off_t)offset));
+	if (ret >= 16)
+		__atomic_store_n(&fake.clock_read, get_clock_sequence(into), __ATOMIC_RELAXED);
+	return ret;
+}
+
 long sys_write(int fd, const void *from, size_t size)
 {
 	long ret = count_call(CALL_WRITE, NULL);
 
-	return ret ? ret : or_errno(write(fd, from, size));
+	return ret ? ret : or_errno(write(fd, from, limit(size)));
 }
 
 long sys_close(int fd)
@@ -154,6 +177,45 @@ static void note_poll(uint64_t timeout)
 		;
 }
 
+/* The vmclock's device is a regular file here, which poll knows nothing of: so this says what the driver would. */
+static short poll_clock(int fd)
+{
+	uint8_t page[16];
+	const int revents = __atomic_load_n(&fake.clock_revents, __ATOMIC_RELAXED);
+
+	if (revents)
+		return (short)revents;
+	if (fake.clock_has_no_poll)
+		return POLLIN;
+	check(pread(fd, page, sizeof(page), 0) == sizeof(page));
+	return get_clock_sequence(page) == __atomic_load_n(&fake.clock_read, __ATOMIC_RELAXED) ? 0 : POLLIN;
+}
+
+/* Looks at the vmclock once a millisecond, as nobody tells of it. */
+static long poll_with_clock(struct pollfd *fds, unsigned int count, const struct timespec *timeout)
+{
+	struct pollfd *clock = &fds[count - 1];
+	const uint64_t end = now_ms() + (uint64_t)timeout->tv_sec * 1000 + (uint64_t)timeout->tv_nsec / 1000000;
+	long ret;
+
+	for (;;) {
+		ret = or_errno(poll(fds, count - 1, 0));
+		clock->revents = poll_clock(clock->fd);
+		if (ret < 0 || ret + !!clock->revents)
+			return ret < 0 ? ret : ret + !!clock->revents;
+		if (!fake.endless && now_ms() >= end)
+			return 0;
+		usleep(1000);
+	}
+}
+
+static bool is_clock(const struct pollfd *fd)
+{
+	struct stat stat;
+
+	return !fstat(fd->fd, &stat) && S_ISREG(stat.st_mode);
+}
+
 long sys_ppoll(struct pollfd *fds, unsigned int count, struct __kernel_timespec *timeout)
 {
 	struct timespec copy = { .tv_sec = (time_t)timeout->tv_sec, .tv_nsec = (long)timeout->tv_nsec };
@@ -162,7 +224,12 @@ long sys_ppoll(struct pollfd *fds, unsigned int count, struct __kernel_timespec 
 	note_poll((uint64_t)copy.tv_sec * 1000000000 + (uint64_t)copy.tv_nsec);
 	if (ret)
 		return ret;
-	ret = or_errno(ppoll(fds, count, fake.endless ? NULL : &copy, NULL));
+	if (count && is_clock(&fds[count - 1])) {
+		__atomic_fetch_add(&fake.clock_polls, 1, __ATOMIC_RELAXED);
+		ret = poll_with_clock(fds, count, &copy);
+	} else {
+		ret = or_errno(ppoll(fds, count, fake.endless ? NULL : &copy, NULL));
+	}
 	if (fake.revents)
 		fds->revents = (short)fake.revents;
 	return ret;
@@ -207,6 +274,40 @@ uint32_t cpu_find_hardware(void)
 	while (__atomic_load_n(&fake.gathered, __ATOMIC_RELAXED) < fake.gather)
 		sched_yield();
 	return fake.hardware;
+}
+
+long sys_ioctl(int fd, unsigned int request, long argument)
+{
+	struct stat stat;
+	long ret = count_call(CALL_IOCTL, NULL);
+
+	check(!fstat(fd, &stat) && !argument);
+	fake.requested = request;
+	return ret;
+}
+
+long sys_getpid(void)
+{
+	return getpid();
+}
+
+long sys_gettid(void)
+{
+	return syscall(SYS_gettid);
+}
+
+long sys_tgkill(int process, int thread, int signal)
+{
+	long ret = count_call(CALL_TGKILL, NULL);
+
+	check(process == getpid() && thread > 0 && !signal);
+	return ret ? ret : or_errno(syscall(SYS_tgkill, process, thread, signal));
+}
+
+void cpu_pause(void)
+{
+	if (__atomic_add_fetch(&fake.pauses, 1, __ATOMIC_RELAXED) == fake.pauses_until && fake.on_pause)
+		fake.on_pause();
 }
 
 static bool take_word(uint64_t *word, const uint64_t *words, size_t count, size_t *made)

@@ -17,10 +17,12 @@ struct __kernel_timespec;
 uint32_t cpu_find_hardware(void);
 bool cpu_draw(uint64_t *word);
 bool cpu_seed(uint64_t *word);
+void cpu_pause(void);
 uint64_t cpu_count_cycles(void);
 
 long sys_openat(int dir, const char *path, int flags);
 long sys_read(int fd, void *into, size_t size);
+long sys_pread(int fd, void *into, size_t size, uint64_t offset);
 long sys_write(int fd, const void *from, size_t size);
 long sys_close(int fd);
 long sys_mmap(size_t size, int protection, int flags, int fd, uint64_t offset);
@@ -32,5 +34,9 @@ long sys_ppoll(struct pollfd *fds, unsigned int count, struct __kernel_timespec 
 long sys_fcntl(int fd, int command, long argument);
 long sys_faccessat(int dir, const char *path, int mode);
 long sys_clock_gettime(int clock, struct __kernel_timespec *now);
+long sys_ioctl(int fd, unsigned int request, long argument);
+long sys_getpid(void);
+long sys_gettid(void);
+long sys_tgkill(int process, int thread, int signal);
 
 #endif

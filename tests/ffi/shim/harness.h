@@ -12,6 +12,8 @@
 
 uint32_t vmfork_abi(void);
 uint32_t vmfork_generation(void);
+uint32_t vmfork_look(void);
+uint32_t vmfork_changed_by(void);
 int32_t vmfork_unique_id(uint8_t *id);
 int32_t vmfork_seed(uint8_t *seed);
 int32_t vmfork_nonce(uint8_t *nonce);
@@ -23,13 +25,28 @@ int32_t vmfork_open_memory(void);
 int32_t vmfork_adopt_memory(int32_t fd);
 int32_t vmfork_read_physical(uint64_t address, uint32_t width, uint8_t *into);
 int32_t vmfork_map(uint64_t address, const char *hid);
+int32_t vmfork_open_clock(uint32_t index);
+int32_t vmfork_adopt_clock(int32_t fd);
+int32_t vmfork_map_clock(uint64_t address);
+int32_t vmfork_watch_file(const char *path, uint32_t width);
+int32_t vmfork_watch_events(const char *name);
 int32_t vmfork_seal(void);
 int32_t vmfork_wait_open(void);
 int32_t vmfork_wait(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms);
 int32_t vmfork_wake(int32_t handle);
 int32_t vmfork_close(void);
+int32_t vmfork_join(void);
+int32_t vmfork_leave(int32_t realm);
+int32_t vmfork_quiesce(int32_t realm);
+int32_t vmfork_resume(int32_t realm);
+int32_t vmfork_wiped(int32_t realm);
+int32_t vmfork_unwiped(void);
+int32_t vmfork_heal_kernel(void);
 
-enum { DRAW = 1, SEED = 2, SEALED = 1, MAPPED = 2, INHERITED = 4, BY_DRIVER = 1, BY_IOMEM = 2, BY_PARENT = 3 };
+enum { DRAW = 1, SEED = 2 };
+enum { SEALED = 1, MAPPED = 2, INHERITED = 4, CLOCK = 8, CLOCK_NOTIFIES = 16, WATCHED_FILE = 32, EVENTS = 64, QUIESCED = 128 };
+enum { BY_DRIVER = 1, BY_IOMEM = 2, BY_PARENT = 3 };
+enum { SEEN_VMGENID = 1, SEEN_VMCLOCK = 2, SEEN_FILE = 4, SEEN_EVENTS = 8, SEEN_RESUME = 16 };
 
 /* Of shim_under_test.c */
 
@@ -41,8 +58,8 @@ int test_get_bell(int32_t handle);
 /* The fake system */
 
 enum call {
-	CALL_OPENAT, CALL_READ, CALL_WRITE, CALL_CLOSE, CALL_MMAP, CALL_MUNMAP, CALL_STATX, CALL_GETRANDOM,
-	CALL_EVENTFD2, CALL_PPOLL, CALL_FCNTL, CALL_FACCESSAT, CALL_CLOCK_GETTIME, CALLS
+	CALL_OPENAT, CALL_READ, CALL_PREAD, CALL_WRITE, CALL_CLOSE, CALL_MMAP, CALL_MUNMAP, CALL_STATX, CALL_GETRANDOM,
+	CALL_EVENTFD2, CALL_PPOLL, CALL_FCNTL, CALL_FACCESSAT, CALL_CLOCK_GETTIME, CALL_IOCTL, CALL_TGKILL, CALLS
 };
 
 struct fake {
@@ -60,6 +77,13 @@ struct fake {
 	int flags; /* added to what F_GETFL tells */
 	int revents; /* what ppoll reports */
 	bool slow; /* openat takes its time, so that threads overlap */
+	int clock_revents; /* what ppoll reports of the vmclock; 0: POLLIN once its sequence is not the one read */
+	bool clock_has_no_poll; /* a driver without poll is always readable */
+	uint32_t clock_read; /* the sequence that was read last */
+	int clock_polls; /* polls that looked at the vmclock */
+	unsigned int requested; /* of ioctl */
+	int pauses, pauses_until; /* of the CPU; then `on_pause` runs */
+	void (*on_pause)(void);
 	bool endless; /* ppoll has no timeout: only a bell ends it */
 	uint64_t longest_poll; /* the longest timeout of ppoll, in ns */
 	uint64_t mapped_offset;

@@ -16,7 +16,7 @@ void test_set_sequences(uint32_t sequence)
 
 void test_hold_lock(bool held)
 {
-	__atomic_store_n(&lock, held, __ATOMIC_RELEASE);
+	__atomic_store_n(&discovery_lock, held, __ATOMIC_RELEASE);
 }
 
 int test_get_bell(int32_t handle)

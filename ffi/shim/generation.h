@@ -1,0 +1,114 @@
+/* The generation: a look at the sources, and the count that it leads to. */
+
+#ifndef VMFORK_GENERATION_H
+#define VMFORK_GENERATION_H
+
+enum {
+	/* What a draw looks at; the events cost too much for it. */
+	DRAWN = SOURCE_VMGENID | SOURCE_VMCLOCK | SOURCE_FILE,
+	ALL = DRAWN | SOURCE_EVENTS,
+	/* With any of these the page of the id alone does not tell. */
+	DETOURS = STATUS_CLOCK | STATUS_FILE | STATUS_QUIESCED
+};
+
+static const uint8_t source_of[WORDS] = {
+	[ID_LOW] = SOURCE_VMGENID,
+	[ID_HIGH] = SOURCE_VMGENID,
+	[CLOCK_WORD] = SOURCE_VMCLOCK,
+	[FILE_WORD] = SOURCE_FILE,
+	[EVENTS_WORD] = SOURCE_EVENTS
+};
+
+static uint32_t find_sources(uint32_t state)
+{
+	return (state & STATUS_MAPPED ? SOURCE_VMGENID : 0) | (state & STATUS_CLOCK ? SOURCE_VMCLOCK : 0) |
+	       (state & STATUS_FILE ? SOURCE_FILE : 0) | (state & STATUS_EVENTS ? SOURCE_EVENTS : 0);
+}
+
+static bool read_words(uint32_t sources, uint64_t words[WORDS])
+{
+	return (!(sources & SOURCE_VMGENID) || read_id(get_id(), &words[ID_LOW], &words[ID_HIGH])) &&
+	       (!(sources & SOURCE_VMCLOCK) || read_vmclock(&words[CLOCK_WORD])) &&
+	       (!(sources & SOURCE_FILE) || !read_generation_file(&words[FILE_WORD])) &&
+	       (!(sources & SOURCE_EVENTS) || !read_events(&words[EVENTS_WORD]));
+}
+
+static uint32_t find_news(uint32_t sources, const uint64_t words[WORDS])
+{
+	uint32_t news = 0;
+
+	for (int i = 0; i < WORDS; i++)
+		if (sources & source_of[i] && words[i] != get_last(i))
+			news |= source_of[i];
+	return news;
+}
+
+/* FIRST the count, THEN the words: whoever finds the new word in `last_words` must also find the new count. */
+static void notice(uint32_t news, const uint64_t words[WORDS])
+{
+	grow_count(news);
+	for (int i = 0; i < WORDS; i++)
+		if (news & source_of[i])
+			set_last(i, words[i]);
+}
+
+RARE static void notice_id(uint64_t low, uint64_t high)
+{
+	const uint64_t words[WORDS] = { [ID_LOW] = low, [ID_HIGH] = high };
+
+	notice(SOURCE_VMGENID, words);
+}
+
+/*
+ * Returns 0 if one of the sources cannot be read, or while quiesced. The state comes first: who finds the process no
+ * longer quiesced must also find the count that the resume has left.
+ */
+__attribute__((noinline)) static uint32_t look_at(uint32_t sources)
+{
+	const uint32_t state = get_status();
+	uint64_t words[WORDS];
+	uint32_t news;
+
+	sources &= find_sources(state);
+	if (state & STATUS_QUIESCED || !read_words(sources, words))
+		return 0;
+	news = find_news(sources, words);
+	if (news)
+		notice(news, words);
+	return get_count();
+}
+
+/* look_at(DRAWN), short where there is nothing but the page of the id. */
+static INLINE uint32_t read_generation(void)
+{
+	const volatile uint64_t *id;
+	uint64_t low, high;
+
+	if (get_status() & DETOURS)
+		return look_at(DRAWN);
+	id = get_id();
+	if (id) {
+		if (!read_id(id, &low, &high))
+			return 0;
+		if (low != get_last(ID_LOW) || high != get_last(ID_HIGH))
+			notice_id(low, high);
+	}
+	return get_count();
+}
+
+EXPORT uint32_t vmfork_generation(void)
+{
+	return read_generation();
+}
+
+EXPORT uint32_t vmfork_look(void)
+{
+	return look_at(ALL);
+}
+
+EXPORT uint32_t vmfork_changed_by(void)
+{
+	return __atomic_load_n(&changed_by, __ATOMIC_ACQUIRE);
+}
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * Realms, the threads that draw, and the quiesce that they hold together: while it lasts there is no count to draw
+ * under, and each of them wipes its secrets.
+ */
+
+#ifndef VMFORK_REALMS_H
+#define VMFORK_REALMS_H
+
+enum {
+	REALM_INDEX_BITS = 8,
+	REALM_SEQUENCE_MASK = (1 << 23) - 1
+};
+
+static uint32_t realms_lock;
+
+/* All under the lock. The sequence tells for the how-manieth time the slot is taken: a late leave frees no other realm. */
+static struct realm {
+	int32_t thread; /* 0: free */
+	uint32_t sequence;
+	bool wiped, holds;
+} realms[MAX_REALMS];
+
+static bool is_quiesced(void)
+{
+	return get_status() & STATUS_QUIESCED;
+}
+
+static void free_realm(struct realm *realm)
+{
+	realm->thread = 0;
+	realm->holds = false;
+}
+
+/* FIRST the count, THEN the flag: whoever may draw again finds that he has to reseed. */
+static void end_quiesce(void)
+{
+	grow_count(SOURCE_RESUME);
+	drop_status(STATUS_QUIESCED);
+}
+
+/* Lets go of the realms whose threads have ended, and of a quiesce that nobody holds any more. */
+static void settle_realms(void)
+{
+	const int process = (int)sys_getpid();
+	bool held = false;
+
+	for (int i = 0; i < MAX_REALMS; i++) {
+		if (realms[i].thread && sys_tgkill(process, realms[i].thread, 0) == -ESRCH)
+			free_realm(&realms[i]);
+		held |= realms[i].holds;
+	}
+	if (!held && is_quiesced())
+		end_quiesce();
+}
+
+static void leave_realms(void)
+{
+	drop_lock(&realms_lock);
+}
+
+/* Enters with the realm of this handle, or not at all. */
+MUST_CHECK static int enter_realm(int32_t handle, struct realm **realm)
+{
+	const uint32_t number = (uint32_t)handle;
+	int ret = take_lock(&realms_lock);
+
+	if (ret < 0)
+		return ret;
+	*realm = &realms[number % MAX_REALMS];
+	if (handle >= 0 && (*realm)->thread && (*realm)->sequence == number >> REALM_INDEX_BITS)
+		return 0;
+	leave_realms();
+	return -EBADF;
+}
+
+static struct realm *find_free_realm(void)
+{
+	for (int i = 0; i < MAX_REALMS; i++)
+		if (!realms[i].thread)
+			return &realms[i];
+	return NULL;
+}
+
+static int join_realms(void)
+{
+	struct realm *realm = find_free_realm();
+
+	if (!realm) {
+		settle_realms();
+		realm = find_free_realm();
+	}
+	if (!realm)
+		return -EMFILE;
+	realm->thread = (int32_t)sys_gettid();
+	realm->sequence = (realm->sequence + 1) & REALM_SEQUENCE_MASK;
+	realm->wiped = false;
+	return (int32_t)(realm->sequence << REALM_INDEX_BITS | (uint32_t)(realm - realms));
+}
+
+EXPORT int32_t vmfork_join(void)
+{
+	int ret = take_lock(&realms_lock);
+
+	if (ret < 0)
+		return ret;
+	ret = join_realms();
+	leave_realms();
+	return ret;
+}
+
+EXPORT int32_t vmfork_leave(int32_t handle)
+{
+	struct realm *realm;
+	int ret = enter_realm(handle, &realm);
+
+	if (ret < 0)
+		return ret;
+	free_realm(realm);
+	settle_realms();
+	leave_realms();
+	return 0;
+}
+
+/* The flag goes up FIRST: a realm that has wiped has no count to draw under. */
+static void begin_quiesce(void)
+{
+	add_status(STATUS_QUIESCED);
+	for (int i = 0; i < MAX_REALMS; i++)
+		realms[i].wiped = false;
+}
+
+EXPORT int32_t vmfork_quiesce(int32_t handle)
+{
+	struct realm *realm;
+	int ret = enter_realm(handle, &realm);
+
+	if (ret < 0)
+		return ret;
+	settle_realms();
+	if (!is_quiesced())
+		begin_quiesce();
+	realm->holds = true;
+	leave_realms();
+	return 0;
+}
+
+EXPORT int32_t vmfork_resume(int32_t handle)
+{
+	struct realm *realm;
+	int ret = enter_realm(handle, &realm);
+
+	if (ret < 0)
+		return ret;
+	realm->holds = false;
+	settle_realms();
+	leave_realms();
+	return 0;
+}
+
+EXPORT int32_t vmfork_wiped(int32_t handle)
+{
+	struct realm *realm;
+	int ret = enter_realm(handle, &realm);
+
+	if (ret < 0)
+		return ret;
+	realm->wiped = true;
+	leave_realms();
+	return 0;
+}
+
+static int count_unwiped(void)
+{
+	int unwiped = 0;
+
+	settle_realms();
+	for (int i = 0; i < MAX_REALMS; i++)
+		unwiped += realms[i].thread && !realms[i].wiped;
+	return is_quiesced() ? unwiped : 0;
+}
+
+EXPORT int32_t vmfork_unwiped(void)
+{
+	int ret = take_lock(&realms_lock);
+
+	if (ret < 0)
+		return ret;
+	ret = count_unwiped();
+	leave_realms();
+	return ret;
+}
+
+/* Every realm asks for the status now and then: so none waits for ever for a holder whose thread has ended. */
+EXPORT uint32_t vmfork_status(void)
+{
+	if (is_quiesced() && try_lock(&realms_lock)) {
+		settle_realms();
+		leave_realms();
+	}
+	return get_status();
+}
+
+#endif
