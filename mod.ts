@@ -47,7 +47,12 @@ import {
   reaches,
 } from "./ffi/protection.ts";
 import { type Lease, Realm } from "./ffi/realm.ts";
-import type { InheritedMemory } from "./ffi/sources/mod.ts";
+import { isGenerationFile } from "./ffi/sources/generation_file.ts";
+import type {
+  GenerationFile,
+  InheritedClock,
+  InheritedMemory,
+} from "./ffi/sources/mod.ts";
 
 export {
   ProtectionError,
@@ -65,9 +70,14 @@ export type {
   Protection,
   ProtectionDevice,
   ProtectionLevel,
+  ProtectionSource,
 } from "./ffi/protection.ts";
 export { ShimError } from "./ffi/shim/shim.ts";
-export type { InheritedMemory } from "./ffi/sources/mod.ts";
+export type {
+  GenerationFile,
+  InheritedClock,
+  InheritedMemory,
+} from "./ffi/sources/mod.ts";
 
 /** The ways to reseed after a fork, by the names of the Linux discussion of 2022. */
 export type StrategyName = "input-pool" | "injection";
@@ -91,10 +101,25 @@ export interface ConfigureOptions extends CrngOptions {
    */
   readonly shim?: string;
   /**
-   * A generation source that the program vouches for, or a descriptor of `/dev/mem` that a privileged
-   * parent has passed on. @default {what this machine has}
+   * A generation source that the program vouches for, and which is then the only one, or a descriptor of
+   * `/dev/mem` or `/dev/vmclock0` that a privileged parent has passed on, or both in one object.
+   * @default {what this machine has}
    */
-  readonly source?: GenerationSource | InheritedMemory;
+  readonly source?: GenerationSource | InheritedMemory | InheritedClock;
+  /**
+   * A counter that the platform keeps in a file and moves at each fork, looked at beside what the machine has, at
+   * each draw: the shim opens, reads and closes the file. The platform writes it after the resume, so that it
+   * never makes the level `memory`. Once it cannot be read, draws throw. One file serves all Workers, and it must
+   * be named before the first draw of the process. @default {none}
+   */
+  readonly generationFile?: GenerationFile;
+  /**
+   * Whether draws look at the kernel's count of the ACPI event that notifies the device, too: it moves also where
+   * a rollback keeps the id. Each draw then reads a file, which takes microseconds, and what was drawn between
+   * the resume and the event repeats all the same. Without it only listeners, guards and waits look there.
+   * @default {false}
+   */
+  readonly eventsAtDraws?: boolean;
   /**
    * Entropy in place of the kernel's, for tests on a simulated machine: it takes a timely source with an id
    * beside it. @default {the machine's}
@@ -328,8 +353,9 @@ export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
 export function configure(options: ConfigureOptions = {}): void {
   checkOptions(options);
   const before = { defaults, standard, machine: realm.options };
-  const { shim, source, entropy, ...rest } = options;
-  realm.configure({ shim, source, entropy });
+  const { shim, source, entropy, generationFile, eventsAtDraws, ...rest } =
+    options;
+  realm.configure({ shim, source, entropy, generationFile, eventsAtDraws });
   defaults = rest;
   standard = undefined;
   try {
@@ -389,6 +415,13 @@ function checkOptions(options: ConfigureOptions): void {
   if (entropy !== undefined && !isEntropy(entropy)) {
     throw invalid("entropy", entropy);
   }
+  const { generationFile, eventsAtDraws } = options;
+  if (generationFile !== undefined && !isGenerationFile(generationFile)) {
+    throw invalid("generationFile", generationFile);
+  }
+  if (eventsAtDraws !== undefined && typeof eventsAtDraws !== "boolean") {
+    throw invalid("eventsAtDraws", eventsAtDraws);
+  }
 }
 
 function isEntropy(entropy: EntropySource): boolean {
@@ -396,11 +429,29 @@ function isEntropy(entropy: EntropySource): boolean {
     typeof entropy.fill === "function" && typeof entropy.nonce === "function";
 }
 
-function isSourceOption(source: GenerationSource | InheritedMemory): boolean {
+function isSourceOption(
+  source: NonNullable<ConfigureOptions["source"]>,
+): boolean {
   if (typeof source !== "object" || source === null) return false;
   if ("generation" in source) return typeof source.generation === "function";
-  return Number.isSafeInteger(source.descriptor) && source.descriptor >= 0 &&
-    typeof source.address === "bigint" && source.address > 0n;
+  const inherited = source as Partial<InheritedMemory & InheritedClock>;
+  const checks = [
+    ..."descriptor" in source ? [isInheritedMemory(inherited)] : [],
+    ..."vmclock" in source ? [isDescriptor(inherited.vmclock)] : [],
+  ];
+  return checks.length > 0 && checks.every(Boolean);
+}
+
+function isInheritedMemory(
+  { descriptor, address, notifiedBy }: Partial<InheritedMemory>,
+): boolean {
+  return isDescriptor(descriptor) &&
+    typeof address === "bigint" && address > 0n &&
+    (notifiedBy === undefined || typeof notifiedBy === "string");
+}
+
+function isDescriptor(descriptor: number | undefined): boolean {
+  return Number.isSafeInteger(descriptor) && descriptor! >= 0;
 }
 
 function invalid(option: string, value: unknown): TypeError {

@@ -7,19 +7,26 @@ import type {
   Protection,
   ProtectionDevice,
   ProtectionLevel,
+  ProtectionSource,
 } from "./protection.ts";
 import { thisRuntime } from "./runtime/mod.ts";
 import { loadShim, type NoShim } from "./shim/load.ts";
 import { HARDWARE_DRAW, HARDWARE_SEED, type Shim } from "./shim/shim.ts";
 import {
-  type FoundSource,
-  type InheritedMemory,
-  type Look,
-  type NoSource,
-  SOURCES,
+  chooseSources,
+  isSource,
+  OWN_SOURCE,
+  ownSource,
+  refuseNamed,
+} from "./sources/choose.ts";
+import type { FoundSources } from "./sources/find.ts";
+import type {
+  GenerationFile,
+  InheritedClock,
+  InheritedMemory,
+  Look,
+  NoSource,
 } from "./sources/mod.ts";
-import { noSource } from "./sources/no_source.ts";
-import { refusedMemory } from "./sources/refused_memory.ts";
 
 /** Monotonic: Deno and Node read CLOCK_MONOTONIC for it. */
 const performanceClock: Clock = { now: () => performance.now() };
@@ -29,10 +36,21 @@ export interface MachineOptions {
   /** The path of an installed shim. @default {`VMFORK_SHIM` if env is granted, then the two folders of `SHIM_FOLDERS`} */
   readonly shim?: string | undefined;
   /**
-   * A generation source of the program's own, which it vouches for, or memory that a parent has passed
-   * on. @default {the sources of this machine, in the order of `SOURCES`}
+   * A generation source of the program's own, which it vouches for and which is then the only one, or what a
+   * parent has passed on: memory, a vmclock, or both in one object. @default {the sources of this machine}
    */
-  readonly source?: GenerationSource | InheritedMemory | undefined;
+  readonly source?:
+    | GenerationSource
+    | InheritedMemory
+    | InheritedClock
+    | undefined;
+  /** A counter that the platform keeps in a file, looked at beside the other sources. @default {none} */
+  readonly generationFile?: GenerationFile | undefined;
+  /**
+   * Whether draws look at the count of the ACPI event too, which costs each of them the read of a file.
+   * @default {false}
+   */
+  readonly eventsAtDraws?: boolean | undefined;
   /**
    * Entropy of the program's own, for tests. It takes a timely source with an id beside it.
    *
@@ -89,22 +107,23 @@ export function openMachine(
 function withShim(shim: Shim, look: Look, options: MachineOptions): Parts {
   const hardware = shim.symbols.vmfork_hardware();
   const tested = (hardware & HARDWARE_DRAW) !== 0;
-  const found = findSource(shim, look, options);
-  const usable = "source" in found && found.source.timely &&
-    (tested || hasId(found.source));
+  const found = chooseSources(shim, look, options);
+  const usable = found.source.timely && (tested || hasId(found.source));
   const level = usable ? "memory" : tested ? "hedged" : "kernel";
-  const source = "source" in found ? found.source : noSource;
   const notReached: NotReached[] = [];
   if (level !== "memory") {
-    notReached.push({ level: "memory", ...whyNotMemory(found) });
+    for (const { reason, remedy } of whyNotMemory(found)) {
+      notReached.push({ level: "memory", reason, remedy });
+    }
   }
   if (level === "kernel") notReached.push({ level: "hedged", ...NO_HARDWARE });
   return {
     level,
-    source,
+    source: found.source,
+    sources: found.sources,
     entropy: shimEntropy(shim.symbols, level !== "memory"),
     confirmedBy: usable ? found.confirmedBy : undefined,
-    device: found.device,
+    device: isSource(options.source) ? undefined : look.device,
     hardware: [
       ...(tested ? ["draw" as const] : []),
       ...(hardware & HARDWARE_SEED ? ["seed" as const] : []),
@@ -121,30 +140,24 @@ const NO_HARDWARE = {
 };
 
 function whyNotMemory(
-  found: FoundSource | NoSource,
-): Omit<NotReached, "level"> {
-  if (!("source" in found)) {
-    return { reason: found.reason, remedy: found.remedy };
+  { source, untimely, obstacles }: FoundSources,
+): readonly NoSource[] {
+  if (source.timely) {
+    const reason =
+      `the source "${source.name}" has no id, and ${NO_HARDWARE.reason}`;
+    return [{ reason, remedy: NO_HARDWARE.remedy }, ...obstacles];
   }
-  if (!found.source.timely) {
-    return {
-      reason:
-        `the source "${found.source.name}" may show a fork late on this machine`,
-      remedy: "a generation page on x86-64",
-    };
-  }
-  return {
-    reason:
-      `the source "${found.source.name}" has no id, and ${NO_HARDWARE.reason}`,
-    remedy: NO_HARDWARE.remedy,
-  };
+  if (untimely === undefined) return obstacles;
+  return [{
+    reason: `the source "${untimely}" may show a fork late on this machine`,
+    remedy: "a generation page on x86-64",
+  }];
 }
 
 /** Without a shim there is the kernel alone. */
-function withoutShim(why: NoShim, { source }: MachineOptions): Parts {
-  if (source !== undefined && !isSource(source)) {
-    throw refusedMemory(why);
-  }
+function withoutShim(why: NoShim, options: MachineOptions): Parts {
+  const { source } = options;
+  refuseNamed(options, why);
   const notReached: NotReached[] = [
     { level: "memory", ...why },
     { level: "hedged", ...why },
@@ -159,7 +172,7 @@ function withoutShim(why: NoShim, { source }: MachineOptions): Parts {
   }
   return {
     level: urandom === undefined ? "none" : "kernel",
-    source: source ?? noSource,
+    ...ownSource(source),
     entropy: urandom,
     notReached,
     close: () => urandom?.close(),
@@ -172,12 +185,13 @@ function withoutShim(why: NoShim, { source }: MachineOptions): Parts {
  */
 function withOwnEntropy(
   entropy: EntropySource,
-  { source }: MachineOptions,
+  { source, ...options }: MachineOptions,
 ): Parts {
+  refuseNamed(options, OWN_SOURCE);
   const usable = isSource(source) && source.timely && hasId(source);
   return {
     level: usable ? "memory" : "none",
-    source: isSource(source) ? source : noSource,
+    ...ownSource(source),
     entropy: usable ? entropy : undefined,
     confirmedBy: usable ? "caller" : undefined,
     notReached: usable ? [] : (["memory", "hedged", "kernel"] as const).map(
@@ -195,6 +209,7 @@ function withOwnEntropy(
 interface Parts {
   readonly level: ProtectionLevel;
   readonly source: GenerationSource;
+  readonly sources: readonly ProtectionSource[];
   /** Undefined at level `none`. */
   readonly entropy: EntropySource | undefined;
   readonly confirmedBy?: Protection["confirmedBy"];
@@ -218,6 +233,7 @@ function machine(clock: Clock, parts: Parts): Machine {
     protection: {
       level,
       source: source.name,
+      sources: parts.sources,
       confirmedBy: parts.confirmedBy,
       device: parts.device,
       hardware: parts.hardware ?? [],
@@ -229,40 +245,6 @@ function machine(clock: Clock, parts: Parts): Machine {
       open = false;
     },
   };
-}
-
-/** The program's own source, or the first of this machine's that can be used. */
-function findSource(
-  shim: Shim,
-  look: Look,
-  { source }: MachineOptions,
-): FoundSource | NoSource {
-  try {
-    if (!isSource(source)) return discover(shim, look, source);
-    return { source, confirmedBy: "caller", device: undefined };
-  } finally {
-    shim.symbols.vmfork_seal(); // nobody in this process needs to look any more
-  }
-}
-
-function discover(
-  shim: Shim,
-  look: Look,
-  inherited: InheritedMemory | undefined,
-): FoundSource | NoSource {
-  let first: NoSource | undefined;
-  for (const row of SOURCES) {
-    const found = row.open(shim, look, inherited);
-    if ("source" in found) return found;
-    first ??= found;
-  }
-  return first!;
-}
-
-function isSource(
-  source: MachineOptions["source"],
-): source is GenerationSource {
-  return source !== undefined && "generation" in source;
 }
 
 function hasId(source: GenerationSource): boolean {

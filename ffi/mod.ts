@@ -1,5 +1,5 @@
 /**
- * Everything that touches the machine: the C shim and its loader, the ACPI reader, generation sources
+ * Everything that touches the machine: the C shim and its loader, the ACPI and device tree readers, generation sources
  * and entropy, and the choice of the best protection level that the program's rights allow.
  *
  * | feature | flag of `deno run` | without it |
@@ -21,6 +21,7 @@
  */
 
 export * from "./acpi/mod.ts";
+export * from "./devicetree/mod.ts";
 export {
   type Machine,
   type MachineOptions,
@@ -34,6 +35,7 @@ export {
   PROTECTION_LEVELS,
   type ProtectionDevice,
   type ProtectionLevel,
+  type ProtectionSource,
 } from "./protection.ts";
 export type { EntropySource, GenerationSource } from "../crng/ports.ts";
 export {
@@ -44,4 +46,11 @@ export {
   SHIM_VARIABLE,
 } from "./shim/load.ts";
 export { type Shim, ShimError, type ShimSymbols } from "./shim/shim.ts";
-export type { InheritedMemory, Look, NoSource } from "./sources/mod.ts";
+export type {
+  GenerationFile,
+  InheritedClock,
+  InheritedMemory,
+  Look,
+  NoSource,
+  SourceName,
+} from "./sources/mod.ts";

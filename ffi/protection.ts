@@ -36,11 +36,11 @@ export interface NotReached {
   readonly remedy: string;
 }
 
-/** The device in the machine's ACPI tables that shows forks. */
+/** The device in the machine's ACPI tables, or its device tree, that has the unique id. */
 export interface ProtectionDevice {
-  /** Its path in the ACPI namespace, for example `\_SB.VGEN`. */
+  /** Its path in the ACPI namespace, for example `\_SB.VGEN`, or in the device tree, for example `/vmgenid`. */
   readonly path: string;
-  /** Its hardware id, which tells hypervisors apart. */
+  /** Its hardware id, which tells hypervisors apart; `""` in a device tree. */
   readonly hid: string;
   /** The physical address of the unique id, in hexadecimal. */
   readonly address: string;
@@ -49,21 +49,49 @@ export interface ProtectionDevice {
 }
 
 /**
- * How the page's address was confirmed:
+ * How a source was confirmed:
  *
- * - `driver`: the kernel's own vmgenid driver has mapped the same page (`/proc/vmallocinfo`)
+ * - `driver`: the kernel's own driver has mapped the same page (vmgenid: `/proc/vmallocinfo`), or maps it for
+ *   us (`/dev/vmclock0`)
  * - `iomem`: no driver is bound, and the page is not System RAM (`/proc/iomem`)
  * - `parent`: a privileged parent gave descriptor and address, and this process may not look
- * - `caller`: the program gave a source of its own
+ * - `caller`: the program gave a source of its own, or named a generation file
  */
 export type Confirmation = "driver" | "iomem" | "parent" | "caller";
+
+/**
+ * One of the sources in use:
+ *
+ * | name | shows | when |
+ * |---|---|---|
+ * | `vmgenid` | clones and restores that the hypervisor gives a new id | before the first instruction after resume |
+ * | `vmclock` | the same, and a rollback or live migration too; it has no id | before the first instruction after resume |
+ * | `generation-file` | what the platform that writes it knows | late |
+ * | `acpi-events` | what the hypervisor notifies, also a rollback that keeps the id | late |
+ *
+ * Any other name is that of a source of the program's own.
+ */
+export interface ProtectionSource {
+  /** Its name. */
+  readonly name: string;
+  /** Whether the hypervisor moves it before the first instruction after resume, and this machine shows it then. */
+  readonly timely: boolean;
+  /** Whether each draw looks at it, or only listeners, guards and waits do. */
+  readonly consulted: "draws" | "watchers";
+  /** How it was confirmed; undefined for the kernel's own count of an event. */
+  readonly confirmedBy: Confirmation | undefined;
+  /** Where it was found, as far as this realm knows: a file, or a path in the ACPI namespace. */
+  readonly path: string | undefined;
+}
 
 /** What `protection()` reports: the level, how it came about, and why it is not higher. */
 export interface Protection {
   /** The level of every draw. It is chosen once; a later loss makes draws throw. */
   readonly level: ProtectionLevel;
-  /** The name of the generation source, `"none"` without one. */
+  /** The name of the generation source that decides about the level, `"none"` without one. */
   readonly source: string;
+  /** All sources in use, the preferred ones first: a change of any of them is a fork. */
+  readonly sources: readonly ProtectionSource[];
   /** How the source's page was confirmed; undefined below `memory`. */
   readonly confirmedBy: Confirmation | undefined;
   /** The device, as far as it was found. */
@@ -72,6 +100,6 @@ export interface Protection {
   readonly hardware: readonly ("draw" | "seed")[];
   /** Where the shim was loaded from: a path, `"memfd"`, or undefined without it. */
   readonly shim: string | undefined;
-  /** Every higher level, the nearest last. */
+  /** Every higher level, the nearest last; a level stands twice if two sources could give it. */
   readonly notReached: readonly NotReached[];
 }

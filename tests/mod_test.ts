@@ -72,6 +72,15 @@ test("configure() refuses options that it does not know, and changes nothing", (
     { source: {} },
     { source: { descriptor: -1, address: 8n } },
     { source: { descriptor: 3, address: 8 } },
+    { source: { descriptor: 3, address: 8n, notifiedBy: 5 } },
+    { source: { vmclock: -1 } },
+    { source: { vmclock: undefined } },
+    { source: { vmclock: 3, descriptor: 3 } },
+    { source: { vmclock: "3", descriptor: 3, address: 8n } },
+    { generationFile: "/run/generation" },
+    { generationFile: { path: "generation", format: "u32" } },
+    { generationFile: { path: "/run/generation", format: "u16" } },
+    { eventsAtDraws: 1 },
     { entropy: {} },
     { entropy: { fill() {} } },
   ];
@@ -80,6 +89,20 @@ test("configure() refuses options that it does not know, and changes nothing", (
     assert.equal(defaultCrng(), before);
   }
   assert.throws(() => new Crng({ strategy: "pool" as never }), TypeError);
+});
+
+test("configure() refuses a generation file or events beside a source of the program's own", () => {
+  const generationFile = { path: "/run/generation", format: "u32" } as const;
+  for (const named of [{ generationFile }, { eventsAtDraws: true }]) {
+    assert.throws(
+      () => configure({ ...simulated(), ...named }),
+      (error) =>
+        error instanceof ProtectionError && error.remedy === "permit" &&
+        /no other is used/.test(error.message),
+    );
+  }
+  configure({ ...simulated(), eventsAtDraws: false });
+  assert.equal(getRandom(4).length, 4);
 });
 
 test("configure() makes less than the required level an error, then and at each draw", () => {

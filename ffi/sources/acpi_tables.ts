@@ -14,10 +14,10 @@ const MAX_SSDTS = 64;
 export function readAcpiTables(symbols: ShimSymbols): Uint8Array[] {
   const into = new Uint8Array(MAX_TABLE);
   const tables = [readTable(symbols, "DSDT", into)];
-  const single = readIfThere(symbols, "SSDT", into);
+  const single = readTableIfThere(symbols, "SSDT", into);
   if (single !== undefined) tables.push(single);
   for (let i = 1; i <= MAX_SSDTS; i++) {
-    const table = readIfThere(symbols, `SSDT${i}`, into);
+    const table = readTableIfThere(symbols, `SSDT${i}`, into);
     if (table === undefined) break;
     tables.push(table);
   }
@@ -36,10 +36,14 @@ function readTable(
   return into.slice(0, length);
 }
 
-function readIfThere(
+/**
+ * @param into room for it, @default {enough for any table}
+ * @throws {ShimError} If it is there and cannot be read
+ */
+export function readTableIfThere(
   symbols: ShimSymbols,
   name: string,
-  into: Uint8Array<ArrayBuffer>,
+  into: Uint8Array<ArrayBuffer> = new Uint8Array(MAX_TABLE),
 ): Uint8Array | undefined {
   try {
     return readTable(symbols, name, into);

@@ -1,6 +1,17 @@
 import type { GenerationSource } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
-import { check, requireLength, type Shim, ShimError } from "../shim/shim.ts";
+import {
+  check,
+  requireLength,
+  type Shim,
+  ShimError,
+  SOURCE_EVENTS,
+  SOURCE_FILE,
+  SOURCE_RESUME,
+  SOURCE_VMCLOCK,
+  SOURCE_VMGENID,
+  STATUS_QUIESCED,
+} from "../shim/shim.ts";
 
 /** How often a wait looks at the page, in milliseconds. */
 const WAIT_INTERVAL_MS = 20;
@@ -13,19 +24,54 @@ const WAIT_TIMEOUT_MS = 250;
 const ECANCELED = 125;
 const UNIQUE_ID_LENGTH = 16;
 
-/** A source whose count the shim keeps: the whole process shares it. */
+/** What the bits of `vmfork_changed_by()` are called. */
+const CHANGED_BY: readonly (readonly [bit: number, name: string])[] = [
+  [SOURCE_VMGENID, "vmgenid"],
+  [SOURCE_VMCLOCK, "vmclock"],
+  [SOURCE_FILE, "generation-file"],
+  [SOURCE_EVENTS, "acpi-events"],
+  [SOURCE_RESUME, "resume"],
+];
+
+/** All sources that the shim looks at, with the one count that it keeps for the whole process. */
 export class ShimSource implements GenerationSource {
   readonly name: string;
   readonly timely: boolean;
   /** The shim's own function: nothing stands between a draw and the page. */
   readonly generation: () => number;
+  /** The same, with a look at the ACPI events, which takes microseconds: it reads a file. */
+  readonly look: () => number;
   readonly #shim: Shim;
 
-  constructor(name: string, timely: boolean, shim: Shim) {
+  /**
+   * @param name the name of the source that decides about the level
+   * @param timely whether that one is timely
+   * @param shim the shim
+   * @param eventsAtDraws whether draws look at the ACPI events as well @default {false}
+   */
+  constructor(
+    name: string,
+    timely: boolean,
+    shim: Shim,
+    eventsAtDraws: boolean = false,
+  ) {
+    const { vmfork_generation, vmfork_look } = shim.symbols;
     this.name = name;
     this.timely = timely;
-    this.generation = shim.symbols.vmfork_generation;
+    this.generation = eventsAtDraws ? vmfork_look : vmfork_generation;
+    this.look = vmfork_look;
     this.#shim = shim;
+  }
+
+  /** Where the last change of the count was seen, joined by "+" if in several. */
+  changedBy(): string {
+    const bits = this.#shim.symbols.vmfork_changed_by();
+    const names = CHANGED_BY.filter(([bit]) => bits & bit);
+    return names.map(([, name]) => name).join("+") || this.name;
+  }
+
+  quiesced(): boolean {
+    return (this.#shim.symbols.vmfork_status() & STATUS_QUIESCED) !== 0;
   }
 
   uniqueId(into: Uint8Array): number {
@@ -50,7 +96,7 @@ export class ShimSource implements GenerationSource {
           "Cannot wait as the shim is closed",
         );
       }
-      const count = this.generation();
+      const count = this.look();
       if (count !== known) return count;
       await this.#wait(known, signal);
     }

@@ -22,6 +22,8 @@ export {
   type Obstruction,
   runInClones,
   SIMULATED_ADDRESS,
+  SIMULATED_FILE,
   SimulatedMachine,
   type SimulatedMachineOptions,
 } from "./simulated_machine.ts";
+export type { SourceName } from "../sources/mod.ts";

@@ -7,11 +7,15 @@ import type {
 } from "../../crng/ports.ts";
 import { type Machine, openMachine } from "../machine.ts";
 import type { Shim } from "../shim/shim.ts";
+import type { SourceName } from "../sources/mod.ts";
 import { simulatedShim } from "./simulated_shim.ts";
 import { simulatedDsdt } from "./tables.ts";
 
 /** The physical address of the simulated unique id. */
 export const SIMULATED_ADDRESS = 0x1ffff028n;
+
+/** The path of the simulated generation file. */
+export const SIMULATED_FILE = "/run/vmfork/generation";
 
 /**
  * What stands between the program and the page, named by the errno the shim meets:
@@ -47,9 +51,18 @@ export interface SimulatedMachineOptions {
   readonly kernelReseeds?: boolean;
   /** Whether the CPU's randomness goes on alike in all clones, too. @default {false} */
   readonly hardwareAlike?: boolean;
+  /**
+   * What the machine shows forks by. `acpi-events` is the count of the event that notifies the vmgenid device, so
+   * that it takes `vmgenid` beside it. @default {["vmgenid"]}
+   */
+  readonly sources?: readonly SourceName[];
+  /** Whether draws look at `acpi-events` as well. @default {false} */
+  readonly eventsAtDraws?: boolean;
   /** The machine is forked just before the shim or clock call of this number, from 1. @default {never} */
   readonly forkAtCall?: number;
-  /** Which clone the machine becomes when it is forked. @default {1} */
+  /** The machine is rolled back just before the shim or clock call of this number, from 1. @default {never} */
+  readonly rollBackAtCall?: number;
+  /** Which clone the machine becomes when it is forked or rolled back. @default {1} */
   readonly clone?: number;
   /** What keeps the program from the page. @default {nothing} */
   readonly obstruction?: Obstruction;
@@ -57,7 +70,7 @@ export interface SimulatedMachineOptions {
 
 /**
  * A machine in memory, for tests of programs that must survive a VM fork: the mocked shim, its ACPI
- * tables, its generation page, kernel and CPU randomness, and a clock. All of it follows from the seed, so
+ * tables, its generation page and other sources, kernel and CPU randomness, and a clock. All of it follows from the seed, so
  * that clones of one machine are made by running the same program again.
  *
  * Its bytes are predictable: never draw keys from it.
@@ -84,6 +97,9 @@ export class SimulatedMachine {
   #ports: CrngPorts | undefined;
   #clone = 0;
   #forks = 0;
+  /** The clone and number of the last rollback; empty without one. */
+  #timeline = "";
+  #rollbacks = 0;
   #calls = 0;
   #now = 0;
 
@@ -106,15 +122,49 @@ export class SimulatedMachine {
     return this.#forks;
   }
 
+  /** How often the machine was rolled back. */
+  get rollbacks(): number {
+    return this.#rollbacks;
+  }
+
   /**
    * Forks the machine: it goes on as the clone of the given number, with an id and CPU randomness that no
-   * other clone has.
+   * other clone has. All its sources move.
    *
    * @param clone the clone's number @default {that of the options}
    */
   fork(clone: number = this.#options.clone ?? 1): void {
     this.#forks++;
     this.#clone = clone;
+  }
+
+  /**
+   * Rolls the machine back to a snapshot that was taken at this moment, as QEMU's `loadvm` does: the id stays, and
+   * so the kernel does not reseed and goes on as it did in the earlier timeline. The vmclock's disruption marker
+   * and the count of the ACPI event move; CPU randomness is another. What the program itself holds stays: to
+   * compare both timelines, run it on two machines with the same seed, and roll one of them back.
+   *
+   * @param clone the number of this timeline @default {that of the options}
+   *
+   * @example A nonce that a rollback must not repeat
+   * ```ts
+   * import { BaseCrng } from "@vmfork/crng/crng";
+   * import { SimulatedMachine } from "@vmfork/crng/testing";
+   * import assert from "node:assert/strict";
+   *
+   * const [earlier, later] = [false, true].map((rolledBack) => {
+   *   const machine = new SimulatedMachine({ sources: ["vmgenid", "vmclock"] });
+   *   const crng = new BaseCrng(machine.ports());
+   *   crng.getRandom(12);
+   *   if (rolledBack) machine.rollBack();
+   *   return crng.getRandom(12).join();
+   * });
+   * assert.notEqual(earlier, later);
+   * ```
+   */
+  rollBack(clone: number = this.#options.clone ?? 1): void {
+    this.#rollbacks++;
+    this.#timeline = ` rolled back ${clone} ${this.#rollbacks}`;
   }
 
   /**
@@ -128,7 +178,12 @@ export class SimulatedMachine {
 
   /** Opens the machine as a program would, through the simulated shim. */
   open(): Machine {
-    return openMachine({}, { shim: this.shim(), clock: this.clock });
+    return openMachine({
+      eventsAtDraws: this.#options.eventsAtDraws,
+      generationFile: this.has("generation-file")
+        ? { path: SIMULATED_FILE, format: "text" }
+        : undefined,
+    }, { shim: this.shim(), clock: this.clock });
   }
 
   /**
@@ -184,6 +239,11 @@ export class SimulatedMachine {
     return this.#options.hardware ?? true;
   }
 
+  /** Whether it shows forks by this source. */
+  has(source: SourceName): boolean {
+    return (this.#options.sources ?? ["vmgenid"]).includes(source);
+  }
+
   /** Its DSDT. */
   dsdt(): Uint8Array<ArrayBuffer> {
     return simulatedDsdt(SIMULATED_ADDRESS);
@@ -195,6 +255,21 @@ export class SimulatedMachine {
     return this.#hash(`id ${this.#clone} ${this.#forks}`).slice(0, 16);
   }
 
+  /** The vmclock's disruption marker: it moves at each fork and each rollback, and is alike in all clones. */
+  get disruptionMarker(): number {
+    return this.#forks + this.#rollbacks;
+  }
+
+  /** How often the ACPI event was raised: at each fork and each rollback. */
+  get events(): number {
+    return this.#forks + this.#rollbacks;
+  }
+
+  /** The counter in the generation file, which a platform moves when it has cloned the machine. */
+  get fileCounter(): number {
+    return this.#forks;
+  }
+
   /** Kernel randomness. */
   getrandom(into: Uint8Array): void {
     const line = this.#options.kernelReseeds ? this.#clone : 0;
@@ -203,15 +278,18 @@ export class SimulatedMachine {
 
   /** CPU randomness, zeros without it. */
   hardwareRandom(into: Uint8Array): void {
-    const line = this.#options.hardwareAlike ? 0 : this.#clone;
+    const line = this.#options.hardwareAlike
+      ? 0
+      : `${this.#clone}${this.#timeline}`;
     if (this.hardware) this.#stream(`hardware ${line}`, into);
     else into.fill(0);
   }
 
-  /** Counts a call, and forks the machine where the options say so. */
+  /** Counts a call, and forks the machine or rolls it back where the options say so. */
   step(): void {
     this.#calls++;
     if (this.#calls === this.#options.forkAtCall) this.fork();
+    if (this.#calls === this.#options.rollBackAtCall) this.rollBack();
   }
 
   #stream(name: string, into: Uint8Array): void {
@@ -237,7 +315,8 @@ export class SimulatedMachine {
 
 /**
  * Runs a program in several clones of one machine. All clones are the same machine, byte for byte, up to
- * the fork: `machine.fork()` in the program, or the call that `forkAtCall` names.
+ * the fork: `machine.fork()` in the program, or the call that `forkAtCall` names. A rollback parts them likewise:
+ * each is a timeline of its own after it, all with the same id.
  *
  * @param count how many clones
  * @param options what the machine is like

@@ -3,15 +3,26 @@ import {
   HARDWARE_SEED,
   type Shim,
   type ShimSymbols,
+  SOURCE_EVENTS,
+  SOURCE_FILE,
   SOURCE_RESUME,
+  SOURCE_VMCLOCK,
   SOURCE_VMGENID,
+  STATUS_CLOCK,
+  STATUS_CLOCK_CONFIRMATION_SHIFT,
   STATUS_CONFIRMATION_SHIFT,
+  STATUS_EVENTS,
+  STATUS_FILE,
   STATUS_MAPPED,
   STATUS_QUIESCED,
   STATUS_SEALED,
 } from "../shim/shim.ts";
 import { SHIM_ABI } from "../shim/symbols.ts";
-import type { Obstruction, SimulatedMachine } from "./simulated_machine.ts";
+import {
+  type Obstruction,
+  SIMULATED_FILE,
+  type SimulatedMachine,
+} from "./simulated_machine.ts";
 
 // Linux, <asm-generic/errno-base.h> and <asm-generic/errno.h>.
 const EPERM = 1;
@@ -19,13 +30,18 @@ const ENOENT = 2;
 const ENXIO = 6;
 const EBADF = 9;
 const EACCES = 13;
+const EEXIST = 17;
+const EINVAL = 22;
 const EMFILE = 24;
 const ENODATA = 61;
 const EADDRNOTAVAIL = 99;
 const ECANCELED = 125;
 
-/** vmfork.c, enum confirmation: by the kernel's driver. */
+// vmfork.c, enum confirmation.
 const CONFIRMED_BY_DRIVER = 1;
+const CONFIRMED_BY_PARENT = 3;
+/** What the simulated tables' event method is called in the shim. */
+const EVENT = "gpe05";
 const KERNEL = 32;
 const MAX_WAITS = 32;
 
@@ -51,15 +67,23 @@ export function simulatedShim(machine: SimulatedMachine): Shim {
   };
 }
 
+/** Everything that `vmfork_look()` looks at. */
+const ALL = SOURCE_VMGENID | SOURCE_VMCLOCK | SOURCE_FILE | SOURCE_EVENTS;
+
+function isText(bytes: Uint8Array, text: string): boolean {
+  return new TextDecoder().decode(bytes) === `${text}\0`;
+}
+
 class SimulatedSymbols {
   readonly #machine: SimulatedMachine;
   readonly #waits = new Map<number, (result: number) => void>();
   #nextWait = 0;
-  #last = "";
+  /** What is looked at, by `SOURCE_*` bit, and what it showed last. */
+  readonly #last = new Map<number, string>();
   #count = 1;
   #sealed = false;
-  #mapped = false;
   #opened = false;
+  #clock = 0;
   #changedBy = 0;
   readonly #realms: ({ wiped: boolean; holds: boolean } | undefined)[] = [];
 
@@ -85,24 +109,30 @@ class SimulatedSymbols {
       },
       vmfork_hardware: () =>
         this.#machine.hardware ? HARDWARE_DRAW | HARDWARE_SEED : 0,
-      vmfork_status: () =>
-        (this.#sealed ? STATUS_SEALED : 0) |
-        (this.#mapped
-          ? STATUS_MAPPED | CONFIRMED_BY_DRIVER << STATUS_CONFIRMATION_SHIFT
-          : 0) |
-        (this.#quiesced ? STATUS_QUIESCED : 0),
+      vmfork_status: () => this.#status(),
       vmfork_read_table: (name, into) => this.#readTable(name, into),
       vmfork_open_memory: () => this.#open(),
       vmfork_adopt_memory: () => this.#open(),
       vmfork_read_physical: () => -EADDRNOTAVAIL,
       vmfork_map: () => this.#map(),
-      vmfork_look: () => this.#generation(),
+      vmfork_look: () => {
+        this.#machine.step();
+        return this.#look(ALL);
+      },
       vmfork_changed_by: () => this.#changedBy,
-      vmfork_open_clock: () => -ENOENT,
-      vmfork_adopt_clock: () => -EBADF,
+      vmfork_open_clock: () => this.#attachClock(CONFIRMED_BY_DRIVER, ENOENT),
+      vmfork_adopt_clock: () => this.#attachClock(CONFIRMED_BY_PARENT, EINVAL),
       vmfork_map_clock: () => -EPERM,
-      vmfork_watch_file: () => -ENOENT,
-      vmfork_watch_events: () => -ENOENT,
+      vmfork_watch_file: (path) =>
+        this.#attach(
+          SOURCE_FILE,
+          this.#machine.has("generation-file") && isText(path, SIMULATED_FILE),
+        ),
+      vmfork_watch_events: (name) =>
+        this.#attach(
+          SOURCE_EVENTS,
+          this.#machine.has("acpi-events") && isText(name, EVENT),
+        ),
       vmfork_join: () => this.#realms.push({ wiped: true, holds: false }) - 1,
       vmfork_leave: (realm) => this.#leave(realm),
       vmfork_quiesce: (realm) => this.#quiesce(realm),
@@ -133,21 +163,74 @@ class SimulatedSymbols {
     };
   }
 
-  #generation(): number {
-    this.#machine.step();
-    return this.#look();
+  #status(): number {
+    return (this.#sealed ? STATUS_SEALED : 0) |
+      (this.#mapped
+        ? STATUS_MAPPED | CONFIRMED_BY_DRIVER << STATUS_CONFIRMATION_SHIFT
+        : 0) |
+      (this.#last.has(SOURCE_VMCLOCK)
+        ? STATUS_CLOCK | this.#clock << STATUS_CLOCK_CONFIRMATION_SHIFT
+        : 0) |
+      (this.#last.has(SOURCE_FILE) ? STATUS_FILE : 0) |
+      (this.#last.has(SOURCE_EVENTS) ? STATUS_EVENTS : 0) |
+      (this.#quiesced ? STATUS_QUIESCED : 0);
   }
 
-  #look(): number {
+  get #mapped(): boolean {
+    return this.#last.has(SOURCE_VMGENID);
+  }
+
+  #generation(): number {
+    this.#machine.step();
+    return this.#look(ALL & ~SOURCE_EVENTS);
+  }
+
+  /** If several sources have changed the count grows once. */
+  #look(sources: number): number {
     if (this.#quiesced) return 0;
-    if (!this.#mapped) return this.#count;
-    const id = this.#machine.uniqueId().join();
-    if (id !== this.#last) {
+    let changed = 0;
+    for (const [source, last] of this.#last) {
+      const now = this.#show(source);
+      if ((sources & source) === 0 || now === last) continue;
+      this.#last.set(source, now);
+      changed |= source;
+    }
+    if (changed !== 0) {
       this.#count++;
-      this.#changedBy = SOURCE_VMGENID;
-      this.#last = id;
+      this.#changedBy = changed;
     }
     return this.#count;
+  }
+
+  /** What a source shows at this moment. */
+  #show(source: number): string {
+    switch (source) {
+      case SOURCE_VMGENID:
+        return this.#machine.uniqueId().join();
+      case SOURCE_VMCLOCK:
+        return String(this.#machine.disruptionMarker);
+      case SOURCE_FILE:
+        return String(this.#machine.fileCounter);
+      default:
+        return String(this.#machine.events);
+    }
+  }
+
+  #attachClock(confirmation: number, errno: number): number {
+    const there = this.#machine.has("vmclock");
+    const result = this.#attach(SOURCE_VMCLOCK, there, errno);
+    if (result < 0) return result;
+    this.#clock = confirmation;
+    return confirmation;
+  }
+
+  #attach(source: number, there: boolean, errno = ENOENT): number {
+    if (this.#sealed) return -EPERM;
+    if (this.#last.has(source)) return -EEXIST;
+    if (!there) return -errno;
+    this.#last.set(source, this.#show(source));
+    this.#count++;
+    return 0;
   }
 
   get #quiesced(): boolean {
@@ -208,7 +291,8 @@ class SimulatedSymbols {
     if (new TextDecoder().decode(name) !== "DSDT\0") return -ENOENT;
     const table = this.#machine.dsdt();
     // Without the device: the header alone.
-    const length = this.#machine.obstruction === "no-device"
+    const length = this.#machine.obstruction === "no-device" ||
+        !this.#machine.has("vmgenid")
       ? 36
       : table.length;
     if (length === 36) new DataView(table.buffer).setUint32(4, length, true);
@@ -229,8 +313,7 @@ class SimulatedSymbols {
     const errno = MAP_ERRNO[this.#machine.obstruction!];
     if (errno !== undefined) return -errno;
     this.#sealed = true;
-    this.#mapped = true;
-    this.#last = this.#machine.uniqueId().join();
+    this.#last.set(SOURCE_VMGENID, this.#show(SOURCE_VMGENID));
     this.#count++;
     return CONFIRMED_BY_DRIVER;
   }
@@ -249,7 +332,7 @@ class SimulatedSymbols {
         resolve(result);
       };
       const timer = setInterval(() => {
-        if (this.#look() !== known) done(1);
+        if (this.#look(ALL) !== known) done(1);
         else if (timeout >= 0 && performance.now() - started > timeout) done(0);
       }, interval);
       this.#waits.set(handle, done);

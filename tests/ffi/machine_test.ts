@@ -27,6 +27,13 @@ test("openMachine() reaches memory through the ACPI tables and says how the page
   assert.deepEqual(protection, {
     level: "memory",
     source: "vmgenid",
+    sources: [{
+      name: "vmgenid",
+      timely: true,
+      consulted: "draws",
+      confirmedBy: "driver",
+      path: "\\_SB.VGEN",
+    }],
     confirmedBy: "driver",
     device: {
       path: "\\_SB.VGEN",

@@ -78,12 +78,17 @@ async function listFiles(folder: string): Promise<string[]> {
     const path = `${folder}/${name}`;
     if (NOT_FOR_NODE.some((pattern) => pattern.test(path))) continue;
     if (isDirectory) files.push(...await listFiles(path));
-    else if (/\.(ts|json)$/.test(name)) files.push(path);
+    else if (/\.(ts|json|dtb)$/.test(name)) files.push(path);
   }
   return files.sort();
 }
 
 async function copy(sandbox: Sandbox, file: string): Promise<void> {
+  if (file.endsWith(".dtb")) {
+    const path = sandbox.path(FOLDER, file);
+    await Deno.mkdir(dirname(path), { recursive: true });
+    return await Deno.copyFile(ROOT + file, path);
+  }
   const text = await Deno.readTextFile(ROOT + file);
   const translated = file.endsWith(".ts")
     ? text.replace(SPECIFIER, (specifier) => translate(file, specifier))

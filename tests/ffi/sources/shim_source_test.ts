@@ -39,15 +39,73 @@ test("ShimSource.changed() rejects with the reason of its signal, before and dur
 test("ShimSource.changed() rejects when the wait fails or the shim is closed", async () => {
   const shim = new SimulatedMachine().shim();
   const symbols = { ...shim.symbols, vmfork_wait: () => Promise.resolve(-5) };
-  const failing = new ShimSource("failing", true, { ...shim, symbols });
+  const failing = new ShimSource("simulated", true, { ...shim, symbols });
   const never = new AbortController().signal;
   await assert.rejects(failing.changed(failing.generation(), never), {
     errno: "EIO",
   });
-  const closed = new ShimSource("closed", true, { ...shim, closed: true });
+  const closed = new ShimSource("simulated", true, { ...shim, closed: true });
   await assert.rejects(closed.changed(closed.generation(), never), {
     code: "closed",
   });
+});
+
+test("ShimSource.changed() sees a rollback by the ACPI event, which generation() alone does not", async () => {
+  const machine = new SimulatedMachine({ sources: ["vmgenid", "acpi-events"] });
+  const { source } = machine;
+  const count = source.generation();
+  machine.rollBack();
+  assert.equal(source.generation(), count);
+  assert.equal(
+    await source.changed(count, AbortSignal.timeout(5000)),
+    count + 1,
+  );
+  assert.equal(source.generation(), count + 1);
+});
+
+test("ShimSource.look() and changedBy() say that the count moved, and by which sources", () => {
+  const machine = new SimulatedMachine({
+    sources: ["vmgenid", "vmclock", "generation-file", "acpi-events"],
+  });
+  const { source } = machine;
+  const count = source.look!();
+  machine.rollBack();
+  assert.equal(source.look!(), count + 1);
+  assert.equal(source.changedBy!(), "vmclock+acpi-events");
+  machine.fork();
+  assert.equal(source.generation(), count + 2);
+  assert.equal(source.changedBy!(), "vmgenid+vmclock+generation-file");
+  assert.equal(source.look!(), count + 3); // the event comes late
+  assert.equal(source.changedBy!(), "acpi-events");
+});
+
+test("ShimSource.generation() looks at the ACPI events where draws are to", () => {
+  const machine = new SimulatedMachine({
+    sources: ["vmgenid", "acpi-events"],
+    eventsAtDraws: true,
+  });
+  const { source } = machine;
+  const count = source.generation();
+  machine.rollBack();
+  assert.equal(source.generation(), count + 1);
+});
+
+test("ShimSource.quiesced() tells a quiesce from a source that cannot answer", () => {
+  const { symbols, ...shim } = new SimulatedMachine().shim();
+  const source = new ShimSource("simulated", true, { ...shim, symbols });
+  const realm = symbols.vmfork_join();
+  assert.equal(source.quiesced(), false);
+  symbols.vmfork_quiesce(realm);
+  assert.equal(source.generation(), 0);
+  assert.equal(source.look(), 0);
+  assert.equal(source.quiesced(), true);
+  symbols.vmfork_resume(realm);
+  assert.equal(source.quiesced(), false);
+  assert.equal(source.changedBy(), "resume");
+});
+
+test("ShimSource.changedBy() is the source's own name before anything has changed", () => {
+  assert.equal(new SimulatedMachine().source.changedBy!(), "vmgenid");
 });
 
 test("ShimSource and the shim's entropy refuse views of another length than the shim writes", () => {

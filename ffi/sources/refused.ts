@@ -1,14 +1,15 @@
 import { ProtectionError } from "../../crng/errors.ts";
 import type { NoSource } from "./mod.ts";
 
-/** A descriptor and an address that were given on purpose: never passed over in silence. */
-export function refusedMemory(
+/** Something that the program named on purpose: never passed over in silence. */
+export function refused(
+  what: string,
   { reason, remedy }: NoSource,
   cause?: unknown,
 ): ProtectionError {
   return new ProtectionError(
     "level-unavailable",
-    `Cannot use the inherited descriptor: ${reason}; it takes ${remedy}`,
+    `Cannot use ${what}: ${reason}; it takes ${remedy}`,
     { cause },
   );
 }
