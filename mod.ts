@@ -30,6 +30,7 @@
 
 import { BaseCrng, type CrngPorts } from "./crng/base_crng.ts";
 import { ProtectionError } from "./crng/errors.ts";
+import { type ForkGuard, runGuarded } from "./crng/fork_guard.ts";
 import type { EntropySource, GenerationSource } from "./crng/ports.ts";
 import {
   injection,
@@ -46,19 +47,22 @@ import {
   type ProtectionLevel,
   reaches,
 } from "./ffi/protection.ts";
-import { type Lease, Realm } from "./ffi/realm.ts";
+import type { Lease } from "./ffi/realm.ts";
 import { isGenerationFile } from "./ffi/sources/generation_file.ts";
 import type {
   GenerationFile,
   InheritedClock,
   InheritedMemory,
 } from "./ffi/sources/mod.ts";
+import { thisRealm as realm } from "./ffi/this_realm.ts";
 
 export {
   ProtectionError,
   type ProtectionErrorCode,
   type Remedy,
 } from "./crng/errors.ts";
+export { ForkGuard, type GuardDoubt } from "./crng/fork_guard.ts";
+export type { WatchOptions } from "./crng/fork_watcher.ts";
 export type { VmForkEvent, VmForkListener } from "./crng/listeners.ts";
 export type { EntropySource, GenerationSource } from "./crng/ports.ts";
 export type { Uuid } from "./crng/uuid.ts";
@@ -72,6 +76,16 @@ export type {
   ProtectionLevel,
   ProtectionSource,
 } from "./ffi/protection.ts";
+export type { QuiesceHook } from "./ffi/hooks.ts";
+export {
+  onQuiesce,
+  onResume,
+  quiesce,
+  type Quiesced,
+  type QuiesceOptions,
+  resume,
+} from "./ffi/quiescing.ts";
+export { type ForkWatch, onVmFork, watchForks } from "./ffi/watching.ts";
 export { ShimError } from "./ffi/shim/shim.ts";
 export type {
   GenerationFile,
@@ -132,7 +146,6 @@ const STRATEGIES: Readonly<Record<StrategyName, ReseedStrategy>> = {
   "injection": injection,
 };
 
-const realm = new Realm();
 let defaults: CrngOptions = {};
 let standard: Crng | undefined;
 
@@ -160,16 +173,20 @@ export class Crng extends BaseCrng {
    * @throws {ProtectionError} If the level is lower than required
    */
   constructor(options: CrngOptions = {}) {
-    const { machine, ports, release } = leaseFor(options);
+    const { machine, ports, keep, release } = leaseFor(options);
     super(ports);
     this.protection = machine.protection;
     this.#release = release;
+    keep(this);
   }
 
   /** Wipes all state and gives the machine back. Draws throw from now on; a second call does nothing. */
   override close(): void {
     super.close();
-    if (standard === this) standard = undefined;
+    if (standard === this) {
+      standard = undefined;
+      realm.watcher.follow(undefined);
+    }
     this.#release();
   }
 }
@@ -189,7 +206,15 @@ export class Crng extends BaseCrng {
  * ```
  */
 export function defaultCrng(): Crng {
-  return standard ??= new Crng();
+  return standard ??= openDefault();
+}
+
+/** Whoever listens to the realm's forks learns of those that its draws find, and after it has reseeded. */
+function openDefault(): Crng {
+  const crng = new Crng();
+  crng.onVmFork((event) => realm.watcher.relay(event));
+  realm.watcher.follow(() => crng.check());
+  return crng;
 }
 
 /**
@@ -329,6 +354,63 @@ export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
 }
 
 /**
+ * Makes a guard for values that are made from now on, to be asked at the moment of their use: a nonce about to
+ * be sent, a session key, a lease. One look a question, some nanoseconds; microseconds where the count of an
+ * ACPI event is looked at. It holds until the default generator is closed or configured anew; from then on, as
+ * after `notifyFork()`, a quiesce, or while the source cannot answer, it says that the machine was forked.
+ *
+ * What has already left the machine cannot be called back.
+ *
+ * @returns the guard
+ * @throws {ProtectionError} If no source shows forks here (`level-unavailable`), or it cannot answer now
+ * @example
+ * ```ts
+ * import { configure, forkGuard, getRandom } from "@vmfork/crng";
+ * import { SimulatedMachine } from "@vmfork/crng/testing";
+ *
+ * const machine = new SimulatedMachine();
+ * configure({ source: machine.source, entropy: machine.entropy });
+ * const guard = forkGuard(); // first the guard, then the value
+ * const nonce = getRandom(24);
+ * machine.fork();
+ * if (guard.forked) nonce.fill(0); // and make another one
+ * configure();
+ * ```
+ */
+export function forkGuard(): ForkGuard {
+  return defaultCrng().forkGuard();
+}
+
+/**
+ * Runs a function, and once more if a fork fell inside it, up to eight times. After a synchronous one nothing
+ * stands between the last look and the return; of an asynchronous one the promise is looked at when it settles.
+ * It must bear being run again. What it throws is passed on, unless a fork fell inside.
+ *
+ * @typeParam T what it returns, which may be a promise
+ * @param fn what to run, with a guard that was made just before
+ * @returns what it has returned
+ * @throws {TypeError} If it is not a function
+ * @throws {ProtectionError} If a fork fell into all eight runs (`generation-unstable`), or no guard can be made
+ * @example
+ * ```ts
+ * import { configure, getRandom, randomUUID, withForkGuard } from "@vmfork/crng";
+ * import { SimulatedMachine } from "@vmfork/crng/testing";
+ *
+ * const { source, entropy } = new SimulatedMachine();
+ * configure({ source, entropy });
+ * const session = withForkGuard(() => ({ id: randomUUID(), key: getRandom(32) }));
+ * console.log(session.id.length);
+ * configure();
+ * ```
+ */
+export function withForkGuard<T>(fn: (guard: ForkGuard) => T): T {
+  if (typeof fn !== "function") {
+    throw new TypeError("Cannot guard as there is no function to run");
+  }
+  return runGuarded(forkGuard, fn);
+}
+
+/**
  * Sets what the default generator and every later {@linkcode Crng} of this realm use. Opens the machine at
  * once, so that a level that cannot be had shows here; draws then throw the same until it succeeds. The
  * default generator's state is wiped and the next draw reseeds. A `Crng` made before keeps what it has.
@@ -371,10 +453,13 @@ export function configure(options: ConfigureOptions = {}): void {
     throw error; // and every draw throws the same, until configure() succeeds
   }
   before.standard?.close();
+  realm.watcher.reopen();
 }
 
 /** The realm's machine for one generator, given back if it does not suit. */
-function leaseFor(options: CrngOptions): Lease & { ports: CrngPorts } {
+function leaseFor(
+  options: CrngOptions,
+): Omit<Lease, "ports"> & { ports: CrngPorts } {
   checkOptions(options);
   const strategy = options.strategy ?? defaults.strategy ?? "input-pool";
   const require = options.require ?? defaults.require ?? "kernel";
@@ -382,6 +467,7 @@ function leaseFor(options: CrngOptions): Lease & { ports: CrngPorts } {
   try {
     const ports = {
       ...requireLevel(lease.machine, require),
+      ...lease.ports,
       strategy: STRATEGIES[strategy],
     };
     requireId(

@@ -1,14 +1,23 @@
 import { ProtectionError } from "./errors.ts";
-import { InputPool } from "./input_pool.ts";
-import { KeyStream, LONGEST_BUFFERED } from "./key_stream.ts";
-import { type VmForkListener, VmForkListeners } from "./listeners.ts";
+import { ForkGuard, type GuardDoubt } from "./fork_guard.ts";
+import { ForkHistory } from "./fork_history.ts";
+import type { InputPool } from "./input_pool.ts";
+import { type KeyStream, LONGEST_BUFFERED } from "./key_stream.ts";
 import {
+  type VmForkEvent,
+  type VmForkListener,
+  VmForkListeners,
+} from "./listeners.ts";
+import {
+  changedBy,
   type Clock,
   type EntropySource,
   type GenerationSource,
+  lookAt,
   SEED_LENGTH,
 } from "./ports.ts";
 import { nextReseed } from "./schedule.ts";
+import { Secrets } from "./secrets.ts";
 import { inputPool, requireId, type ReseedStrategy } from "./strategy.ts";
 import { formatUuid4, type Uuid } from "./uuid.ts";
 import {
@@ -25,8 +34,9 @@ const MAX_ATTEMPTS = 8;
 /** The first candidate of randomInt() fails with less than 1/2, so that all of these fail with less than 2^-256. */
 const MAX_CANDIDATES = 256;
 const UNIQUE_ID_SIZE = 16;
-const NONCE_SIZE = 12;
 const UUID_SIZE = 16;
+/** The name of a source that never shows a fork. */
+const NO_SOURCE = "none";
 const MAX_LENGTH = 2 ** 31 - 1;
 const NO_BYTES = new Uint8Array(0);
 
@@ -45,6 +55,8 @@ export interface CrngPorts {
    * show a fork late. @default {false}
    */
   readonly unbuffered?: boolean;
+  /** The generator's memory, for who wipes it before a snapshot; no two generators may share it. @default {its own} */
+  readonly secrets?: Secrets;
 }
 
 /** Why to reseed: a draw needs it, the timer is due, `reseed()` asks for it, `notifyFork()` tells of a fork. */
@@ -74,24 +86,27 @@ export class BaseCrng {
   readonly #unbuffered: boolean;
   readonly #listeners = new VmForkListeners();
 
-  readonly #pool = new InputPool();
-  readonly #stream = new KeyStream();
-  readonly #seed = new Uint8Array(SEED_LENGTH);
-  readonly #nonce = new Uint8Array(NONCE_SIZE);
-  readonly #id = new Uint8Array(UNIQUE_ID_SIZE);
-  readonly #mixedId = new Uint8Array(UNIQUE_ID_SIZE);
-  readonly #uuid = new Uint8Array(UUID_SIZE);
+  readonly #secrets: Secrets;
+  readonly #pool: InputPool;
+  readonly #stream: KeyStream;
+  readonly #seed: Uint8Array;
+  readonly #nonce: Uint8Array;
+  readonly #id: Uint8Array;
+  readonly #mixedId: Uint8Array;
+  readonly #uuid: Uint8Array;
   /** The last view that was found to be bytes in private memory: most programs fill one over and over. */
   #lastPrivate: unknown = undefined;
 
   /** The count under which key and buffer were made; 0 = they must not be used. */
   #seededUnder = 0;
-  /** The count at the last good reseed; 0 before the first. */
-  #lastSeen = 0;
-  #keyed = false;
+  /** Its known count is that of the last good reseed, or an earlier one from which forks are told. */
+  readonly #history = new ForkHistory();
+  /** How often `notifyFork()` was called. */
+  #notified = 0;
   #reseeding = false;
   #closed = false;
-  #forkSeenAt = 0;
+  /** NaN before the first seeding. */
+  #forkSeenAt = NaN;
   #nextReseed = 0;
 
   /**
@@ -106,6 +121,15 @@ export class BaseCrng {
     this.#clock = ports.clock;
     this.#strategy = ports.strategy ?? inputPool;
     this.#unbuffered = ports.unbuffered ?? false;
+    const secrets = ports.secrets ?? new Secrets();
+    this.#secrets = secrets;
+    this.#pool = secrets.pool;
+    this.#stream = secrets.stream;
+    this.#seed = secrets.seed;
+    this.#nonce = secrets.nonce;
+    this.#id = secrets.id;
+    this.#mixedId = secrets.mixedId;
+    this.#uuid = secrets.uuid;
     if (this.#strategy.needsId) this.#readId();
   }
 
@@ -257,28 +281,70 @@ export class BaseCrng {
    * @throws {ProtectionError} If fresh input cannot be had; draws then try again
    */
   notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
-    this.#reseed("told", extra === undefined ? extra : bytesOfSource(extra));
+    const bytes = extra === undefined ? extra : bytesOfSource(extra);
+    this.#notified++; // guards hold even if the reseed fails
+    this.#reseed("told", bytes);
+  }
+
+  /**
+   * Looks for a fork without drawing, also at sources that show it late; if there was one, reseeds and calls
+   * the listeners, as a draw does. The slowest look takes microseconds.
+   *
+   * One that has neither drawn nor has a listener finds nothing: there is nothing to be made anew.
+   *
+   * @returns whether it found a fork to tell of; the end of a quiesce is none
+   * @throws {ProtectionError} If the source cannot answer, or fresh input cannot be had; draws then try again
+   */
+  check(): boolean {
+    this.#requireOpen();
+    const { known } = this.#history;
+    if (known === 0 || lookAt(this.#source) === known) return false;
+    return this.#reseed("draw");
+  }
+
+  /**
+   * Makes a guard for values that are made from now on: whether the machine was forked since.
+   *
+   * @returns the guard, which holds as long as this generator is open
+   * @throws {ProtectionError} If no source shows forks here (`level-unavailable`), or it cannot answer now
+   */
+  forkGuard(): ForkGuard {
+    this.#requireOpen();
+    const { name, timely } = this.#source;
+    if (name === NO_SOURCE) {
+      throw new ProtectionError(
+        "level-unavailable",
+        "Cannot guard as nothing on this machine shows a fork; protection() says why",
+      );
+    }
+    const count = lookAt(this.#source);
+    if (!(count > 0)) throw this.#unanswered("guard");
+    const notified = this.#notified;
+    return new ForkGuard(timely, () => this.#doubt(count, notified));
   }
 
   /**
    * Adds a listener that is called after this generator has reseeded because of a VM fork: in a
-   * microtask, in order of registration. It learns of a fork when a draw finds it.
+   * microtask, in order of registration, once a fork. It learns of a fork when a draw or `check()` finds it.
    *
    * @param listener what to call
    * @returns a function that removes it
    * @throws {TypeError} If it is not a function
    */
   onVmFork(listener: VmForkListener): () => void {
-    return this.#listeners.add(listener);
+    const remove = this.#listeners.add(listener);
+    // From now on forks are told, also if nothing was ever drawn; an unreadable count stays 0.
+    if (this.#history.known === 0 && !this.#closed) {
+      this.#history.note(this.#source.generation());
+    }
+    return remove;
   }
 
   /** Wipes all state. Draws throw from now on; a second call does nothing. */
   close(): void {
     this.#closed = true;
     this.#seededUnder = 0;
-    this.#keyed = false;
-    this.#stream.wipe();
-    this.#pool.wipe();
+    this.#secrets.wipe();
     this.#lastPrivate = undefined;
     this.#listeners.clear();
   }
@@ -329,7 +395,7 @@ export class BaseCrng {
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         if (
-          this.#seededUnder === 0 ||
+          this.#seededUnder === 0 || !this.#secrets.keyed ||
           this.#seededUnder !== this.#source.generation()
         ) this.#reseed("draw");
         const under = this.#seededUnder;
@@ -369,6 +435,10 @@ export class BaseCrng {
     // Written so that a clock that answers NaN reseeds.
     if (!(this.#clock.now() < this.#nextReseed)) this.#reseed("timer");
     this.#entropy.nonce(this.#nonce);
+    if (!this.#secrets.keyed) { // wiped by that port: no key
+      this.#requireOpen();
+      throw this.#unanswered("draw");
+    }
     return this.#nonce;
   }
 
@@ -401,8 +471,10 @@ export class BaseCrng {
 
   /**
    * The one reseed for all occasions. All that can fail comes first; only then does anything change.
+   *
+   * @returns whether listeners are told of a fork
    */
-  #reseed(occasion: Occasion, extra?: Uint8Array): void {
+  #reseed(occasion: Occasion, extra?: Uint8Array): boolean {
     this.#requireOpen();
     if (this.#reseeding) {
       throw new ProtectionError(
@@ -414,18 +486,15 @@ export class BaseCrng {
     this.#reseeding = true;
     try {
       const generation = this.#source.generation();
-      if (!(generation > 0)) {
-        throw new ProtectionError(
-          "generation-unreadable",
-          `Cannot draw as the source "${this.#source.name}" cannot answer: a fork could go unseen`,
-        );
-      }
+      if (!(generation > 0)) throw this.#unanswered("draw");
       const id = this.#readId();
-      const forked = this.#lastSeen !== 0 && generation !== this.#lastSeen;
+      const { known } = this.#history;
+      const forked = known !== 0 && generation !== known;
+      const by = forked ? changedBy(this.#source) : this.#source.name;
       const wantsSeed = occasion !== "draw" || this.#strategy.wantsSeed({
         forked,
         idChanged: this.#idChanged(id),
-        keyed: this.#keyed,
+        keyed: this.#secrets.keyed,
       });
       if (wantsSeed) this.#entropy.fill(seed);
       const now = this.#clock.now();
@@ -433,7 +502,7 @@ export class BaseCrng {
 
       this.#seededUnder = 0;
       if (wantsSeed) {
-        this.#keyed = false;
+        this.#secrets.keyed = false;
         this.#stream.wipe();
       } else {
         this.#stream.eraseBuffer();
@@ -443,23 +512,18 @@ export class BaseCrng {
         extra,
         seed: wantsSeed ? seed : undefined,
       });
-      this.#keyed = true;
+      this.#secrets.keyed = true;
       for (let i = 0; i < id.length; i++) this.#mixedId[i] = id[i]!;
 
-      if (forked || occasion === "told" || this.#lastSeen === 0) {
+      if (forked || occasion === "told" || Number.isNaN(this.#forkSeenAt)) {
         this.#forkSeenAt = now;
       }
       this.#nextReseed = nextReseed(now, this.#forkSeenAt);
-      if (forked || occasion === "told") {
-        this.#listeners.notify({
-          before: this.#lastSeen || generation,
-          after: generation,
-          source: forked ? this.#source.name : "notifyFork",
-          when: now,
-        });
-      }
-      this.#lastSeen = generation;
+      const event = this.#eventOf(occasion, generation, by, now);
+      if (event !== undefined) this.#listeners.notify(event);
+      this.#history.note(generation, event);
       this.#seededUnder = generation; // never a later reading
+      return event !== undefined;
     } catch (error) {
       this.#seededUnder = 0;
       throw error;
@@ -467,6 +531,47 @@ export class BaseCrng {
       this.#reseeding = false;
       for (let i = 0; i < SEED_LENGTH; i++) seed[i] = 0;
     }
+  }
+
+  /** What listeners are told of a reseed, if anything. */
+  #eventOf(
+    occasion: Occasion,
+    after: number,
+    by: string,
+    when: number,
+  ): VmForkEvent | undefined {
+    const event = this.#history.event(after, by, when);
+    if (event !== undefined || occasion !== "told") return event;
+    const before = this.#history.known || after;
+    return { before, after, source: "notifyFork", when };
+  }
+
+  /** Why a value that was made under a count must not be used, if there is a reason. */
+  #doubt(count: number, notified: number): GuardDoubt | undefined {
+    if (this.#closed) return "closed";
+    if (this.#notified !== notified) return "forked";
+    try {
+      const now = lookAt(this.#source);
+      if (now === count) return undefined;
+      if (now > 0) return "forked";
+      return this.#source.quiesced?.() ? "quiesced" : "generation-unreadable";
+    } catch {
+      return "generation-unreadable";
+    }
+  }
+
+  /** The error for a count of 0. */
+  #unanswered(action: string): ProtectionError {
+    if (this.#source.quiesced?.()) {
+      return new ProtectionError(
+        "quiesced",
+        `Cannot ${action} as all secrets are wiped for a snapshot, until resume()`,
+      );
+    }
+    return new ProtectionError(
+      "generation-unreadable",
+      `Cannot ${action} as the source "${this.#source.name}" cannot answer: a fork could go unseen`,
+    );
   }
 
   #requireOpen(): void {

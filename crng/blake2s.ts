@@ -41,6 +41,9 @@ const M = 10;
 const V = 26;
 const WORDS = 42;
 
+/** The memory that a {@linkcode Blake2s} needs, in bytes. */
+export const BLAKE2S_SIZE: number = WORDS * 4;
+
 /**
  * BLAKE2s-256 with an optional key ([RFC 7693](https://www.rfc-editor.org/rfc/rfc7693)), its whole
  * state in one buffer that can be wiped. All arithmetic is on 32-bit integers, which V8 keeps out of
@@ -62,21 +65,25 @@ const WORDS = 42;
  * ```
  */
 export class Blake2s {
-  readonly #words: Int32Array = new Int32Array(WORDS);
-  readonly #block: Uint8Array = new Uint8Array(
-    this.#words.buffer,
-    M * 4,
-    BLAKE2S_BLOCK_SIZE,
-  );
+  readonly #words: Int32Array;
+  readonly #block: Uint8Array;
   #filled = 0;
 
   /**
    * Starts a hash.
    *
    * @param key up to 32 bytes; none for the unkeyed hash
+   * @param memory where its state is to be; given by who wipes it together with more
+   * @param at where it begins there, a multiple of 4
    * @throws {RangeError} If the key is longer than 32 bytes
    */
-  constructor(key?: Uint8Array) {
+  constructor(
+    key?: Uint8Array,
+    memory: ArrayBuffer = new ArrayBuffer(BLAKE2S_SIZE),
+    at = 0,
+  ) {
+    this.#words = new Int32Array(memory, at, WORDS);
+    this.#block = new Uint8Array(memory, at + M * 4, BLAKE2S_BLOCK_SIZE);
     this.init(key);
   }
 

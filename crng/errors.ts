@@ -9,6 +9,8 @@
  * | `reentrant-draw` | a port drew from the generator that was asking it | `give-up` |
  * | `permission-denied` | a permission or a right is missing; the message names it | `permit` |
  * | `level-unavailable` | the required protection level cannot be reached; the message says why | `permit` |
+ * | `quiesced` | all secrets are wiped for a snapshot, until `resume()` | `retry` |
+ * | `forked` | the machine was forked since the guard was made: what it guards must be made anew | `retry` |
  * | `closed` | the generator was closed | `give-up` |
  */
 export type ProtectionErrorCode =
@@ -18,6 +20,8 @@ export type ProtectionErrorCode =
   | "reentrant-draw"
   | "permission-denied"
   | "level-unavailable"
+  | "quiesced"
+  | "forked"
   | "closed";
 
 /** What the caller can do about a {@linkcode ProtectionError}: try again, grant a right, or nothing. */
@@ -30,6 +34,8 @@ const REMEDIES: Readonly<Record<ProtectionErrorCode, Remedy>> = {
   "reentrant-draw": "give-up",
   "permission-denied": "permit",
   "level-unavailable": "permit",
+  "quiesced": "retry",
+  "forked": "retry",
   "closed": "give-up",
 };
 

@@ -1,4 +1,7 @@
-import { Blake2s, BLAKE2S_HASH_SIZE } from "./blake2s.ts";
+import { Blake2s, BLAKE2S_HASH_SIZE, BLAKE2S_SIZE } from "./blake2s.ts";
+
+/** The memory that an {@linkcode InputPool} needs, in bytes. */
+export const INPUT_POOL_SIZE: number = 2 * BLAKE2S_SIZE;
 
 /**
  * The input pool of `drivers/char/random.c`: one BLAKE2s state that everything is mixed into, and
@@ -15,8 +18,22 @@ import { Blake2s, BLAKE2S_HASH_SIZE } from "./blake2s.ts";
  * ```
  */
 export class InputPool {
-  readonly #hash = new Blake2s();
-  readonly #scratch = new Blake2s();
+  readonly #hash: Blake2s;
+  readonly #scratch: Blake2s;
+
+  /**
+   * Starts empty.
+   *
+   * @param memory where its state is to be; given by who wipes it together with more
+   * @param at where it begins there, a multiple of 4
+   */
+  constructor(
+    memory: ArrayBuffer = new ArrayBuffer(INPUT_POOL_SIZE),
+    at = 0,
+  ) {
+    this.#hash = new Blake2s(undefined, memory, at);
+    this.#scratch = new Blake2s(undefined, memory, at + BLAKE2S_SIZE);
+  }
 
   /**
    * `mix_pool_bytes()`: updates the hash. Nothing is credited.
@@ -51,10 +68,10 @@ export class InputPool {
     }
   }
 
-  /** Wipes the pool. */
+  /** Wipes the pool: it is empty again, as at its start. */
   wipe(): void {
-    this.#hash.wipe();
-    this.#scratch.wipe();
+    this.#hash.init();
+    this.#scratch.init();
   }
 
   /** out = BLAKE2s(key = seed, seedBlock || u64(counter)) */

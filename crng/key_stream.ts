@@ -60,7 +60,7 @@ export class KeyStream {
   /**
    * Lays everything out in one buffer.
    *
-   * @param memory {@linkcode KEY_STREAM_SIZE} bytes; given by tests that look at what is erased
+   * @param memory begins with {@linkcode KEY_STREAM_SIZE} bytes for it; given by who wipes them together with more
    */
   constructor(memory: ArrayBuffer = new ArrayBuffer(KEY_STREAM_SIZE)) {
     let at = 0;
@@ -73,7 +73,7 @@ export class KeyStream {
     [, this.#state] = next(STATE_WORDS * 4);
     [this.#buffer, this.#words] = next(END);
     [this.#piece, this.#pieceWords] = next(PIECE);
-    this.#all = new Int32Array(memory);
+    this.#all = new Int32Array(memory, 0, KEY_STREAM_SIZE / 4);
   }
 
   /** How many bytes the buffer still holds. */

@@ -4,7 +4,10 @@ export interface VmForkEvent {
   readonly before: number;
   /** The source's count after it; equal to `before` when `notifyFork()` told of the fork. */
   readonly after: number;
-  /** The name of the source, or `"notifyFork"`. */
+  /**
+   * Where it was seen: the source's name, several joined with `+`, or `"notifyFork"`. `"resume"` says that the
+   * count moved more than once while nobody looked, the last time at the end of a quiesce.
+   */
   readonly source: string;
   /** When the generator reseeded, in milliseconds of its clock. */
   readonly when: number;
@@ -16,6 +19,11 @@ export type VmForkListener = (event: VmForkEvent) => void;
 /** The listeners of one generator, in order of registration. */
 export class VmForkListeners {
   readonly #listeners: Set<{ readonly call: VmForkListener }> = new Set();
+
+  /** How many there are. */
+  get size(): number {
+    return this.#listeners.size;
+  }
 
   add(call: VmForkListener): () => void {
     if (typeof call !== "function") {

@@ -16,7 +16,7 @@
  */
 
 export { BaseCrng, type CrngPorts } from "./base_crng.ts";
-export { Blake2s, BLAKE2S_HASH_SIZE } from "./blake2s.ts";
+export { Blake2s, BLAKE2S_HASH_SIZE, BLAKE2S_SIZE } from "./blake2s.ts";
 export {
   chacha20Blocks,
   CHACHA_BLOCK_SIZE,
@@ -28,19 +28,28 @@ export {
   type ProtectionErrorCode,
   type Remedy,
 } from "./errors.ts";
-export { InputPool } from "./input_pool.ts";
+export { ForkGuard, type GuardDoubt, runGuarded } from "./fork_guard.ts";
+export {
+  ForkWatcher,
+  type WatchedPorts,
+  type WatchOptions,
+} from "./fork_watcher.ts";
+export { INPUT_POOL_SIZE, InputPool } from "./input_pool.ts";
+export { KEY_STREAM_SIZE, KeyStream } from "./key_stream.ts";
 export type { VmForkEvent, VmForkListener } from "./listeners.ts";
 export {
   type Clock,
   type EntropySource,
   type GenerationSource,
   SEED_LENGTH,
+  type Timer,
 } from "./ports.ts";
 export {
   CRNG_RESEED_INTERVAL,
   CRNG_RESEED_START_INTERVAL,
   nextReseed,
 } from "./schedule.ts";
+export { Secrets } from "./secrets.ts";
 export {
   injection,
   inputPool,

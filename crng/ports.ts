@@ -114,3 +114,33 @@ export interface Clock {
   /** Milliseconds since any fixed moment. */
   now(): number;
 }
+
+/** Timers, for watching. */
+export interface Timer {
+  /**
+   * Calls a function again and again, without keeping the process alive.
+   *
+   * @param ms the time between two calls, in milliseconds
+   * @param tick what to call
+   * @returns a function that ends it
+   */
+  every(ms: number, tick: () => void): () => void;
+
+  /**
+   * Waits, and keeps the process alive for it.
+   *
+   * @param ms how long, in milliseconds
+   * @param signal ends the wait, which then resolves at once
+   */
+  pause(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The count after the slowest look that the source has. */
+export function lookAt(source: GenerationSource): number {
+  return source.look === undefined ? source.generation() : source.look();
+}
+
+/** Where the last change of the count was seen. */
+export function changedBy(source: GenerationSource): string {
+  return source.changedBy === undefined ? source.name : source.changedBy();
+}

@@ -65,6 +65,8 @@ export interface Machine {
   readonly ports: CrngPorts | undefined;
   /** The level, and why it is not higher. */
   readonly protection: Protection;
+  /** The shim behind it, if there is one. */
+  readonly shim?: Shim | undefined;
   /** Gives back what was opened: the shim, files. A second call does nothing. */
   close(): void;
 }
@@ -129,6 +131,7 @@ function withShim(shim: Shim, look: Look, options: MachineOptions): Parts {
       ...(hardware & HARDWARE_SEED ? ["seed" as const] : []),
     ],
     shim: shim.origin,
+    library: shim,
     notReached,
     close: () => shim.close(),
   };
@@ -216,6 +219,7 @@ interface Parts {
   readonly device?: ProtectionDevice | undefined;
   readonly hardware?: Protection["hardware"];
   readonly shim?: string;
+  readonly library?: Shim;
   readonly notReached: readonly NotReached[];
   readonly close: () => void;
 }
@@ -240,6 +244,7 @@ function machine(clock: Clock, parts: Parts): Machine {
       shim: parts.shim,
       notReached: parts.notReached,
     },
+    shim: parts.library,
     close() {
       if (open) parts.close();
       open = false;

@@ -9,6 +9,7 @@ import {
 import { type Shim, ShimError } from "../shim/shim.ts";
 import { SHIM_SYMBOLS } from "../shim/symbols.ts";
 import { memfdPath } from "./deno_memfd.ts";
+import { timerOf } from "./timer.ts";
 import {
   type DeviceFile,
   MissingRight,
@@ -29,6 +30,7 @@ export function denoRuntime(): Runtime {
     openShim,
     findShim,
     openDevice,
+    timer: timerOf((timer) => Deno.unrefTimer(timer as number)),
   };
 }
 

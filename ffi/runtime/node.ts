@@ -8,6 +8,7 @@ import {
   type NoShim,
   type Runtime,
 } from "./runtime.ts";
+import { timerOf } from "./timer.ts";
 
 /** Node, and what follows its ways. Here a right that is missing is an error, never a question: it is tried. */
 export function nodeRuntime(): Runtime {
@@ -23,6 +24,7 @@ export function nodeRuntime(): Runtime {
     openShim: (path, file) => openShim(path, file, arch),
     findShim: (file) => findShim(file, arch),
     openDevice,
+    timer: timerOf((timer) => (timer as { unref?(): void }).unref?.()),
   };
 }
 

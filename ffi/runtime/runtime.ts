@@ -1,5 +1,6 @@
 import type { ShimFile } from "../shim/embedded.ts";
 import type { Shim } from "../shim/shim.ts";
+import type { Timer } from "../../crng/ports.ts";
 
 /** Why there is no shim in this realm, and what would give it one. */
 export interface NoShim {
@@ -56,6 +57,8 @@ export interface Runtime {
   openShim(path: string, file: ShimFile): Shim;
   /** Loads the shim from where it is when nobody names a path. */
   findShim(file: ShimFile): Shim | NoShim;
+  /** Timers. */
+  readonly timer: Timer;
   /** Opens a device for reading; undefined if it or the right to do so is missing. */
   openDevice(path: string): DeviceFile | undefined;
 }

@@ -15,7 +15,7 @@ export class ScriptedPorts {
     this.#nonce = nonce;
   }
 
-  ports(): Required<Omit<CrngPorts, "strategy" | "unbuffered">> {
+  ports(): Required<Omit<CrngPorts, "strategy" | "unbuffered" | "secrets">> {
     return {
       source: {
         name: "scripted",
