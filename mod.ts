@@ -355,8 +355,8 @@ export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
 
 /**
  * Makes a guard for values that are made from now on, to be asked at the moment of their use: a nonce about to
- * be sent, a session key, a lease. One look a question, some nanoseconds; microseconds where the count of an
- * ACPI event is looked at. It holds until the default generator is closed or configured anew; from then on, as
+ * be sent, a session key, a lease. A question is one look: some nanoseconds, or the read of a file where the
+ * count of an ACPI event is looked at. It holds until the default generator is closed or configured anew; from then on, as
  * after `notifyFork()`, a quiesce, or while the source cannot answer, it says that the machine was forked.
  *
  * What has already left the machine cannot be called back.

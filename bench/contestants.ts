@@ -20,7 +20,7 @@ export const shim = openShim();
 
 function generator(level: "memory" | "hedged"): BaseCrng {
   return new BaseCrng({
-    source: new ShimSource("bench", true, shim),
+    source: new ShimSource({ name: "bench", timely: true }, shim),
     entropy: shimEntropy(shim.symbols, level === "hedged"),
     clock: { now: () => performance.now() },
     unbuffered: level === "hedged",

@@ -288,7 +288,7 @@ export class BaseCrng {
 
   /**
    * Looks for a fork without drawing, also at sources that show it late; if there was one, reseeds and calls
-   * the listeners, as a draw does. The slowest look takes microseconds.
+   * the listeners, as a draw does. The slowest look is the read of a file.
    *
    * One that has neither drawn nor has a listener finds nothing: there is nothing to be made anew.
    *

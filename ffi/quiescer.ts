@@ -112,9 +112,8 @@ export class Quiescer {
       return;
     }
     void this.#enter(HOOK_LIMIT_MS);
-    // Again and again: between two looks there may have been a resume, draws, and the next quiesce.
-    this.#wipe();
     if (this.#clean) this.#say();
+    else this.#wipe();
   }
 
   get #shut(): boolean {
@@ -129,7 +128,7 @@ export class Quiescer {
     const entered = this.before.run(limitMs).then((failed) => {
       if (this.#entered !== entered) return failed; // over already
       this.#clean = failed.length === 0;
-      if (this.#clean && this.#shut) this.#say();
+      if (this.#clean) this.#say();
       return failed;
     });
     return this.#entered = entered;
@@ -143,6 +142,7 @@ export class Quiescer {
     for (const { generator } of this.#kept) reseed(generator.deref());
     for (const release of this.#leases.splice(0)) release();
     await entered;
+    if (this.#entered !== undefined) return; // quiesced again: they run after that
     for (const error of await this.after.run(HOOK_LIMIT_MS)) {
       // As with a listener: it goes uncaught, but only after the others have run.
       queueMicrotask(() => {
@@ -151,11 +151,14 @@ export class Quiescer {
     }
   }
 
+  /** Again and again: between two looks there may have been a resume, draws, and the next quiesce. */
   #wipe(): void {
     for (const { secrets } of this.#kept) if (secrets.keyed) secrets.wipe();
   }
 
   #say(): void {
+    if (!this.#shut) return;
+    this.#wipe();
     for (const gate of this.#gates) gate.wiped();
   }
 

@@ -20,6 +20,15 @@ import { ShimSource } from "./sources/shim_source.ts";
  */
 const HEARTBEAT_MS = 100;
 
+/** What makes another machine. */
+const OPTIONS = [
+  "shim",
+  "source",
+  "entropy",
+  "generationFile",
+  "eventsAtDraws",
+] as const satisfies readonly (keyof MachineOptions)[];
+
 /** For a machine without ports. */
 const performanceClock: Clock = { now: () => performance.now() };
 
@@ -89,11 +98,9 @@ export class Realm {
 
   /** Sets what the next machine is; those in use stay open until they are released. */
   configure(options: MachineOptions): void {
-    const { shim, source, entropy } = this.#options;
-    if (
-      options.shim !== shim || options.source !== source ||
-      options.entropy !== entropy
-    ) this.#open = undefined;
+    if (OPTIONS.some((name) => options[name] !== this.#options[name])) {
+      this.#open = undefined;
+    }
     this.#options = options;
   }
 

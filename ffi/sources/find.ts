@@ -55,7 +55,7 @@ export function findSources(
   return {
     source: decides === undefined
       ? noSource
-      : new ShimSource(decides.name, decides.timely, shim, named.eventsAtDraws),
+      : new ShimSource(decides, shim, named.eventsAtDraws),
     sources,
     confirmedBy: decides?.confirmedBy,
     untimely,

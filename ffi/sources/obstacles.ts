@@ -37,6 +37,11 @@ const NO_CLOCK_PAGE: NoSource = {
   remedy: "a report of this machine's hypervisor",
 };
 
+const NO_CLOCK: NoSource = {
+  reason: "the descriptor is no vmclock opened read-only",
+  remedy: 'a descriptor from open("/dev/vmclock0", O_RDONLY)',
+};
+
 const WEDGED_CLOCK: NoSource = {
   reason: "the vmclock page says that it is being written, and does not end",
   remedy: "a report of this machine's hypervisor",
@@ -116,10 +121,9 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
     reason: "/dev/vmclock0 is there, and the container does not allow it",
     remedy: "the device among those that the container allows",
   },
-  "vmfork_adopt_clock EINVAL": {
-    reason: "the descriptor is no vmclock opened read-only",
-    remedy: 'a descriptor from open("/dev/vmclock0", O_RDONLY)',
-  },
+  "vmfork_adopt_clock EINVAL": NO_CLOCK,
+  "vmfork_adopt_clock ENODEV": NO_CLOCK,
+  "vmfork_adopt_clock ENODATA": NO_CLOCK,
   "vmfork_adopt_clock EBADF": {
     reason: "the descriptor is not open in this process",
     remedy: "a parent that passes it on",
@@ -143,7 +147,6 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
   "vmfork_map_clock EAGAIN": WEDGED_CLOCK,
   "vmfork_open_clock EINVAL": NO_CLOCK_PAGE,
   "vmfork_open_clock ENODATA": NO_CLOCK_PAGE,
-  "vmfork_adopt_clock ENODATA": NO_CLOCK_PAGE,
   "vmfork_map_clock EINVAL": NO_CLOCK_PAGE,
   "vmfork_map_clock ENODATA": NO_CLOCK_PAGE,
   "vmfork_watch_file ENOENT": {

@@ -44,20 +44,18 @@ export class ShimSource implements GenerationSource {
   readonly #shim: Shim;
 
   /**
-   * @param name the name of the source that decides about the level
-   * @param timely whether that one is timely
+   * @param decides the name and worth of the source that decides about the level
    * @param shim the shim
    * @param eventsAtDraws whether draws look at the ACPI events as well @default {false}
    */
   constructor(
-    name: string,
-    timely: boolean,
+    decides: { readonly name: string; readonly timely: boolean },
     shim: Shim,
     eventsAtDraws: boolean = false,
   ) {
     const { vmfork_generation, vmfork_look } = shim.symbols;
-    this.name = name;
-    this.timely = timely;
+    this.name = decides.name;
+    this.timely = decides.timely;
     this.generation = eventsAtDraws ? vmfork_look : vmfork_generation;
     this.look = vmfork_look;
     this.#shim = shim;

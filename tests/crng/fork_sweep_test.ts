@@ -6,6 +6,7 @@ import {
   injection,
   inputPool,
   type ReseedStrategy,
+  Secrets,
 } from "../../crng/mod.ts";
 import {
   runInClones,
@@ -40,7 +41,7 @@ const DRAWS: Record<string, Draw> = {
 /** What comes before the draws under test; the calls it makes are swept as well. */
 const BEFORE: Record<
   string,
-  (machine: SimulatedMachine, crng: BaseCrng) => void
+  (machine: SimulatedMachine, crng: BaseCrng, secrets: Secrets) => void
 > = {
   "on a first draw": () => {},
   "after other draws": (_, crng) => void crng.getRandom(40),
@@ -54,6 +55,16 @@ const BEFORE: Record<
   },
   "after an asked-for reseed": (_, crng) => crng.reseed(Uint8Array.of(1)),
   "after notifyFork()": (_, crng) => crng.notifyFork(),
+  "after a check that finds a fork": (machine, crng) => {
+    crng.onVmFork(() => {});
+    crng.getRandom(40);
+    machine.fork(0);
+    crng.check();
+  },
+  "after its secrets were wiped": (_, crng, secrets) => {
+    crng.getRandom(40);
+    secrets.wipe();
+  },
 };
 
 const STRATEGIES: readonly ReseedStrategy[] = [inputPool, injection];
@@ -61,14 +72,20 @@ const STRATEGIES: readonly ReseedStrategy[] = [inputPool, injection];
 /** Four draws in a row; two clones that never part would agree on all of them. */
 function program(
   strategy: ReseedStrategy,
-  before: (machine: SimulatedMachine, crng: BaseCrng) => void,
+  before: (typeof BEFORE)[string],
   draw: Draw,
   unbuffered: boolean,
 ): (machine: SimulatedMachine) => Drawn[] {
   return (machine) => {
-    const ports: CrngPorts = { ...machine.ports(), strategy, unbuffered };
+    const secrets = new Secrets();
+    const ports: CrngPorts = {
+      ...machine.ports(),
+      strategy,
+      unbuffered,
+      secrets,
+    };
     const crng = new BaseCrng(ports);
-    before(machine, crng);
+    before(machine, crng, secrets);
     return Array.from({ length: 4 }, () => {
       const from = machine.calls;
       const out = draw(crng);

@@ -62,6 +62,16 @@ test("The example of an inherited descriptor refuses one that is not /dev/mem", 
   });
 });
 
+test("The example of rotation uses another key after each fork, and wipes it before a snapshot", async () => {
+  const { stdout, stderr, code } = await runDeno(example("rotate_on_fork"), []);
+  assert.equal(code, 0, stderr);
+  const keys = stdout.match(/(?<=^key {7})[0-9a-f]{8}/gm)!;
+  // Two of four names of 32 bits are alike with a probability below 2^-29; the machine's seed is fixed.
+  assert.equal(new Set(keys).size, 4);
+  assert.equal(stdout.match(/^forked {4}vmgenid went from/gm)!.length, 2);
+  assert.match(stdout, /^wiped {5}all secrets$/m);
+});
+
 test("The comparison of strategies predicts what the documentation says can be predicted", async () => {
   const { stdout, code } = await runDeno(example("strategies_compared"), []);
   assert.equal(code, 0);

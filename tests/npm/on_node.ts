@@ -31,10 +31,11 @@ async function run(
   program: string,
   flags: readonly string[],
   env: Record<string, string> = {},
+  args: readonly string[] = [],
 ): Promise<string> {
   const { stdout } = await execute(
     process.execPath,
-    [...flags, resolve(PROGRAMS, program)],
+    [...flags, resolve(PROGRAMS, program), ...args],
     { env, timeout: TIMEOUT_MS },
   );
   return stdout;
@@ -173,6 +174,29 @@ test("install() writes the shim, and a program can name it", async () => {
   }
 });
 
+test("A program sees a real generation file change, and draws throw while it cannot be read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vmfork-"));
+  try {
+    for (const format of ["u32", "u64", "text"]) {
+      const { source, draws } = JSON.parse(
+        await run("generation_file.js", [], {}, [folder, format]),
+      );
+      assert.equal(source.path, join(folder, "generation"));
+      assert.deepEqual(draws, {
+        first: 0,
+        same: 0,
+        replaced: 1,
+        overwritten: 2,
+        truncated: "generation-unreadable",
+        missing: "generation-unreadable",
+        back: 2,
+      });
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("Worker threads each have a generator of their own, and may be ended while they draw", async () => {
   const { sameLevel, different } = await report([], {}, "workers.js");
   assert.equal(sameLevel, true);
@@ -184,4 +208,20 @@ test("Worker threads and the process may be ended while they wait for a fork", a
   assert.equal(await run("waits.js", []), "ended\n");
   // Four ends of at most 250 ms each, and start-up.
   assert.ok(performance.now() - started < 10_000);
+});
+
+test("Watching does not keep the process alive", async () => {
+  const started = performance.now();
+  assert.equal(await run("watches.js", []), "32 false\n");
+  assert.ok(performance.now() - started < 10_000);
+});
+
+test("Worker threads are quiesced, and a busy one is reported", async () => {
+  const { late, again, drawn, alone } = await report([], {}, "quiesces.js");
+  assert.deepEqual({ late, again, drawn, alone }, {
+    late: 1,
+    again: 0,
+    drawn: 3,
+    alone: true,
+  });
 });

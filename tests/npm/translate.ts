@@ -12,6 +12,7 @@ const NOT_FOR_NODE = [
   /^tests\/permissions\b/,
   /^tests\/emulator\b/,
   /^tests\/examples\b/,
+  /^tests\/lifecycle\b/,
   /^tests\/ffi\/install_test\.ts$/,
   /^tests\/npm\/(?!on_node|programs)/,
   /^tests\/sanitizers_/,

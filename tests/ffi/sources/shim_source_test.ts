@@ -39,12 +39,13 @@ test("ShimSource.changed() rejects with the reason of its signal, before and dur
 test("ShimSource.changed() rejects when the wait fails or the shim is closed", async () => {
   const shim = new SimulatedMachine().shim();
   const symbols = { ...shim.symbols, vmfork_wait: () => Promise.resolve(-5) };
-  const failing = new ShimSource("simulated", true, { ...shim, symbols });
+  const decides = { name: "simulated", timely: true };
+  const failing = new ShimSource(decides, { ...shim, symbols });
   const never = new AbortController().signal;
   await assert.rejects(failing.changed(failing.generation(), never), {
     errno: "EIO",
   });
-  const closed = new ShimSource("simulated", true, { ...shim, closed: true });
+  const closed = new ShimSource(decides, { ...shim, closed: true });
   await assert.rejects(closed.changed(closed.generation(), never), {
     code: "closed",
   });
@@ -92,7 +93,10 @@ test("ShimSource.generation() looks at the ACPI events where draws are to", () =
 
 test("ShimSource.quiesced() tells a quiesce from a source that cannot answer", () => {
   const { symbols, ...shim } = new SimulatedMachine().shim();
-  const source = new ShimSource("simulated", true, { ...shim, symbols });
+  const source = new ShimSource({ name: "simulated", timely: true }, {
+    ...shim,
+    symbols,
+  });
   const realm = symbols.vmfork_join();
   assert.equal(source.quiesced(), false);
   symbols.vmfork_quiesce(realm);

@@ -12,7 +12,7 @@ const ROUNDS = 3;
 function wait(): void {
   const shim = loadShim();
   if (!("symbols" in shim)) throw new Error(shim.reason);
-  const source = new ShimSource("test", true, shim);
+  const source = new ShimSource({ name: "test", timely: true }, shim);
   const { signal } = new AbortController();
   void source.changed(source.generation(), signal);
 }

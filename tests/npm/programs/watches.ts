@@ -1,0 +1,13 @@
+// Watches for forks, and does nothing else: the process is to end by itself.
+import {
+  getRandom,
+  onQuiesce,
+  onVmFork,
+  protection,
+  watchForks,
+} from "../../../mod.ts";
+
+onVmFork(() => {});
+onQuiesce(() => {});
+void watchForks().next();
+console.log(getRandom(32).length, protection().shim === undefined);
