@@ -174,7 +174,7 @@ export class Realm {
     const machine = this.#openMachine(options, { look: this.#look });
     const { shim } = machine;
     const own = isSource(options.source);
-    const inShim = shim && new ShimSource(noSource.name, noSource.timely, shim);
+    const inShim = shim && new ShimSource(noSource, shim);
     const gate = inShim
       ? new ShimGate(shim, () => inShim.changedBy())
       : own
