@@ -3,14 +3,19 @@
 import { clones } from "./clones.ts";
 import { firstDraw } from "./first_draw.ts";
 import { fleet } from "./fleet.ts";
+import { generationFile } from "./generation_file.ts";
 import { inherited } from "./inherited.ts";
 import { machines } from "./machines.ts";
 import { noHardware } from "./no_hardware.ts";
+import { quiesce } from "./quiesce.ts";
+import { rollback } from "./rollback.ts";
 import { sameId } from "./same_id.ts";
 import type { Scenario } from "./scenario.ts";
 import { smoke } from "./smoke.ts";
 import { strategies } from "./strategies.ts";
 import { sweep } from "./sweep.ts";
+import { vmclock } from "./vmclock.ts";
+import { watch } from "./watch.ts";
 
 /** The table that `main.ts` goes through. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -24,4 +29,9 @@ export const SCENARIOS: readonly Scenario[] = [
   inherited,
   noHardware,
   strategies,
+  vmclock,
+  generationFile,
+  watch,
+  rollback,
+  quiesce,
 ];
