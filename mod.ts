@@ -129,8 +129,9 @@ export interface ConfigureOptions extends CrngOptions {
   readonly generationFile?: GenerationFile;
   /**
    * Whether draws look at the kernel's count of the ACPI event that notifies the device, too: it moves also where
-   * a rollback keeps the id. Each draw then reads a file, which takes microseconds, and what was drawn between
-   * the resume and the event repeats all the same. Without it only listeners, guards and waits look there.
+   * a rollback keeps the id. What was drawn between the resume and the event repeats all the same. Each look
+   * reads a file: microseconds for a GPE, near a tenth of a millisecond for a Generic Event Device, whose count
+   * moves for its other devices as well. Without it only listeners, guards and waits look there.
    * @default {false}
    */
   readonly eventsAtDraws?: boolean;

@@ -47,7 +47,8 @@ export interface MachineOptions {
   /** A counter that the platform keeps in a file, looked at beside the other sources. @default {none} */
   readonly generationFile?: GenerationFile | undefined;
   /**
-   * Whether draws look at the count of the ACPI event too, which costs each of them the read of a file.
+   * Whether draws look at the count of the ACPI event too: each look reads a file, for up to a tenth of a
+   * millisecond.
    * @default {false}
    */
   readonly eventsAtDraws?: boolean | undefined;

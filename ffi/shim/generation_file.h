@@ -20,25 +20,30 @@ static char generation_path[MAX_PATH + 1];
 static uint32_t generation_width;
 static const volatile uint32_t *generation_device; /* set once, never unmapped */
 
-static int parse_generation_text(const char *text, uint64_t *value)
+/* Digits, and a newline or none. */
+static int parse_generation_text(const char *text, int size, uint64_t *value)
 {
 	const char *rest = parse_decimal(text, value);
 
-	return rest && (!*rest || is_equal(rest, "\n")) ? 0 : -EINVAL;
+	if (rest && *rest == '\n')
+		rest++;
+	return rest == text + size ? 0 : -EINVAL;
 }
 
 static int read_generation_bytes(int fd, uint32_t width, uint64_t *word)
 {
-	uint8_t bytes[MAX_TEXT + 1];
-	int size = read_file(fd, bytes, width ? width : MAX_TEXT);
+	char bytes[MAX_TEXT + 1];
+	int size = read_file(fd, (uint8_t *)bytes, width ? width : MAX_TEXT);
 
 	if (size < 0)
 		return size;
 	bytes[size] = '\0';
 	if (width == TEXT_WIDTH)
-		return parse_generation_text((const char *)bytes, word);
-	*word = get_le64(bytes, width);
-	return (uint32_t)size == width ? 0 : -EINVAL;
+		return parse_generation_text(bytes, size, word);
+	if ((uint32_t)size != width)
+		return -EINVAL;
+	*word = get_le64((const uint8_t *)bytes, width);
+	return 0;
 }
 
 static int map_generation_device(int fd, uint32_t width, uint64_t *word)

@@ -32,6 +32,7 @@ export const acpiEvents: SourceRow = {
   name: "acpi-events",
   status: STATUS_EVENTS,
   isPage: false,
+  isSoughtAnyway: true,
   named: ({ eventsAtDraws }) =>
     eventsAtDraws ? "the ACPI events at draws" : undefined,
   attach(visit) {

@@ -19,7 +19,7 @@ export function attach(
     const status = symbols.vmfork_status();
     if (status & row.status) return attached(row, visit);
     if (status & STATUS_SEALED) {
-      throw new Sealed(visit.look.obstacles?.[row.name]);
+      throw new Sealed(knownObstacle(row, visit));
     }
     notePath(row, visit, row.attach(visit));
     return attached(row, visit);
@@ -57,11 +57,22 @@ function notePath(
 }
 
 function noteObstacle(
-  { name }: SourceRow,
-  { look }: Visit,
-  obstacle: NoSource,
+  row: SourceRow,
+  { look, named }: Visit,
+  { reason, remedy, absent = false }: NoSource,
 ): void {
-  look.obstacles = { ...look.obstacles, [name]: obstacle };
+  const obstacle = { reason, remedy, absent, named: row.named(named) };
+  look.obstacles = { ...look.obstacles, [row.name]: obstacle };
+}
+
+/** What an earlier look has met, if it looked for the same. */
+function knownObstacle(
+  row: SourceRow,
+  { look, named }: Visit,
+): NoSource | undefined {
+  const known = look.obstacles?.[row.name];
+  if (row.isSoughtAnyway || known?.named === row.named(named)) return known;
+  return undefined;
 }
 
 function refuseNamed(

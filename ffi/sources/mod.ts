@@ -71,8 +71,10 @@ export interface NoSource {
 export interface Look {
   /** The vmgenid device in the tables of the firmware. */
   device?: ProtectionDevice | undefined;
-  /** Why sources could not be used. */
-  obstacles?: Partial<Record<SourceName, NoSource>>;
+  /** Why sources could not be used, and what the program had named of them. */
+  obstacles?: Partial<
+    Record<SourceName, NoSource & { readonly named?: string | undefined }>
+  >;
   /** Where those that are used were found. */
   paths?: Partial<Record<SourceName, string>>;
 }
@@ -104,6 +106,8 @@ export interface SourceRow {
   readonly isPage: boolean;
   /** What the program has named of it, for a message; undefined if nothing. */
   named(named: NamedSources): string | undefined;
+  /** Whether the same is looked for where the program names nothing. @default {false} */
+  readonly isSoughtAnyway?: boolean;
   /**
    * Has the shim look at it.
    *

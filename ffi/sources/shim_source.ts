@@ -39,7 +39,7 @@ export class ShimSource implements GenerationSource {
   readonly timely: boolean;
   /** The shim's own function: nothing stands between a draw and the page. */
   readonly generation: () => number;
-  /** The same, with a look at the ACPI events, which takes microseconds: it reads a file. */
+  /** The same, with a look at the ACPI events: it reads a file, for up to a tenth of a millisecond. */
   readonly look: () => number;
   readonly #shim: Shim;
 

@@ -57,20 +57,28 @@ static size_t limit(size_t size)
 	return fake.most && size > fake.most ? fake.most : size;
 }
 
-static const char *under_root(const char *path, char into[256])
+static const char *under_root(const char *path, char into[512])
 {
-	snprintf(into, 256, "%s%s", fake.root, path);
+	snprintf(into, 512, "%s%s", fake.root, path);
 	return into;
+}
+
+static void note_open(const char *path, int flags)
+{
+	const int at = __atomic_fetch_add(&fake.opens, 1, __ATOMIC_RELAXED);
+
+	if (at < MAX_OPENS)
+		snprintf(fake.opened[at], sizeof(fake.opened[at]), "%s", path);
+	__atomic_store_n(&fake.opened_flags, flags, __ATOMIC_RELAXED);
 }
 
 long sys_openat(int dir, const char *path, int flags)
 {
-	char full[256];
+	char full[512];
 	long ret = count_call(CALL_OPENAT, path);
 
-	check(dir == AT_FDCWD && fake.opens < 64 && strlen(path) < sizeof(fake.opened[0]));
-	strcpy(fake.opened[fake.opens++], path);
-	fake.opened_flags = flags;
+	check(dir == AT_FDCWD);
+	note_open(path, flags);
 	if (fake.slow)
 		usleep(300);
 	return ret ? ret : or_errno(openat(dir, under_root(path, full), flags));
@@ -247,7 +255,7 @@ long sys_fcntl(int fd, int command, long argument)
 
 long sys_faccessat(int dir, const char *path, int mode)
 {
-	char full[256];
+	char full[512];
 	long ret = count_call(CALL_FACCESSAT, path);
 
 	check(mode == F_OK);
@@ -359,7 +367,7 @@ static void make_parents(char *path)
 
 int open_root(const char *path, int flags)
 {
-	char full[256];
+	char full[512];
 	int fd;
 
 	under_root(path, full);

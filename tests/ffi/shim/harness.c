@@ -36,7 +36,7 @@ static bool run_test(const struct test *test)
 	fflush(NULL);
 	child = fork();
 	if (!child) {
-		alarm(60);
+		alarm(180);
 		test->run();
 		exit(0);
 	}

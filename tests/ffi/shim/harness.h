@@ -54,6 +54,8 @@ void test_set_count(uint32_t value);
 void test_set_sequences(uint32_t sequence);
 void test_hold_lock(bool held);
 int test_get_bell(int32_t handle);
+void test_hold_realms(bool held);
+void test_set_realm_sequences(uint32_t sequence);
 
 /* The fake system */
 
@@ -61,6 +63,8 @@ enum call {
 	CALL_OPENAT, CALL_READ, CALL_PREAD, CALL_WRITE, CALL_CLOSE, CALL_MMAP, CALL_MUNMAP, CALL_STATX, CALL_GETRANDOM,
 	CALL_EVENTFD2, CALL_PPOLL, CALL_FCNTL, CALL_FACCESSAT, CALL_CLOCK_GETTIME, CALL_IOCTL, CALL_TGKILL, CALLS
 };
+
+enum { MAX_OPENS = 64 };
 
 struct fake {
 	char root[64];
@@ -89,7 +93,7 @@ struct fake {
 	uint64_t mapped_offset;
 	size_t mapped_size;
 	int mapped_protection, mapped_flags, opened_flags, random_flags, eventfd_flags;
-	char opened[64][96];
+	char opened[MAX_OPENS][96]; /* the first ones */
 	int opens;
 	uint32_t hardware;
 	int gather; /* so many threads look for hardware before any of them goes on */
@@ -105,6 +109,30 @@ extern struct fake fake;
 
 void fail_call(enum call call, int at, int times, int error);
 void fail_path(enum call call, const char *path, int error);
+
+/* Of machine.c: one that shows a page with an id */
+
+#define ID_ADDRESS 0xdfff0ull
+
+void set_up_memory(void);
+void map_id(void);
+
+/* And a vmclock: struct vmclock_abi, in the device's file or in memory */
+
+#define CLOCK_PATH "/dev/vmclock0"
+
+enum { CLOCK_GENERATIONS = 1 << 8, CLOCK_NOTIFICATIONS = 1 << 9 };
+
+struct clock_page {
+	uint32_t magic, size;
+	uint16_t version, kinds;
+	uint32_t sequence;
+	uint64_t marker, flags, time[9], generation;
+};
+
+struct clock_page make_clock(void);
+void write_clock(const struct clock_page *clock);
+
 void write_root(const char *path, const void *bytes, size_t size);
 void write_text(const char *path, const char *text);
 void write_memory(uint64_t address, const void *bytes, size_t size);

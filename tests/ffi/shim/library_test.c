@@ -124,6 +124,164 @@ static void *run_waiter(void *argument)
 	return NULL;
 }
 
+static char folder[] = "/tmp/vmfork-library-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void write_in_folder(const char *name, const void *bytes, size_t size)
+{
+	int fd = open(in_folder(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	check(fd >= 0 && write(fd, bytes, size) == (ssize_t)size && !close(fd));
+}
+
+/* By rename, as it should be done */
+static void replace_in_folder(const char *name, const void *bytes, size_t size)
+{
+	char next[64];
+
+	write_in_folder("next", bytes, size);
+	strcpy(next, in_folder("next"));
+	check(!rename(next, in_folder(name)));
+}
+
+static void check_file(uint32_t width, const void *first, const void *second, size_t size)
+{
+	load();
+	check(mkdtemp(folder));
+	write_in_folder("generation", first, size);
+	check_equal(call(vmfork_watch_file, in_folder("generation"), width), 0);
+	check_equal(call(vmfork_status), WATCHED_FILE);
+	check_equal(call(vmfork_generation), 2);
+	write_in_folder("generation", second, size);
+	check_equal(call(vmfork_generation), 3);
+	replace_in_folder("generation", first, size);
+	check_equal(call(vmfork_generation), 4);
+	check_equal(call(vmfork_changed_by), SEEN_FILE);
+	/* A mapping would end the process here. */
+	check(!truncate(in_folder("generation"), 0));
+	check_equal(call(vmfork_generation), 0);
+	check_equal(call(vmfork_look), 0);
+	write_in_folder("generation", first, size);
+	check_equal(call(vmfork_generation), 4);
+	check(!unlink(in_folder("generation")));
+	check_equal(call(vmfork_generation), 0);
+	check(!rmdir(folder));
+}
+
+static void it_watches_text(void)
+{
+	check_file(0, "7\n", "8\n", 2);
+}
+
+static void it_watches_4_bytes(void)
+{
+	check_file(4, "\1\2\3\4", "\1\2\3\5", 4);
+}
+
+static void it_watches_8_bytes(void)
+{
+	check_file(8, "\1\2\3\4\5\6\7\x88", "\1\2\3\4\5\6\7\x99", 8);
+}
+
+static void it_watches_files_of_the_kernel(void)
+{
+	load();
+	check_equal(call(vmfork_watch_file, "/proc/sys/kernel/pid_max", 0), 0);
+	check_equal(call(vmfork_generation), 2);
+	check_equal(call(vmfork_generation), 2);
+}
+
+/* What has no number in it, and devices that are not of the form of /dev/sysgenid */
+static void it_refuses_other_files(void)
+{
+	load();
+	check_equal(call(vmfork_watch_file, "/proc/self/maps", 0), -EFBIG);
+	check_equal(call(vmfork_watch_file, "/proc/self/comm", 0), -EINVAL);
+	check_equal(call(vmfork_watch_file, "/proc", 0), -EINVAL);
+	check_equal(call(vmfork_watch_file, "/dev/null", 0), -EINVAL);
+	check_equal(call(vmfork_watch_file, "/dev/null", 4), -ENODEV);
+	check_equal(call(vmfork_watch_file, "/nowhere", 0), -ENOENT);
+	check_equal(call(vmfork_watch_events, "gpe99x"), -EINVAL);
+	check_equal(call(vmfork_open_clock, 10), -EINVAL);
+	check_equal(call(vmfork_adopt_clock, open("/dev/null", O_RDONLY)), -ENODEV);
+	check_equal(call(vmfork_adopt_clock, open("/dev/zero", O_RDONLY)), -ENODATA);
+	check_equal(call(vmfork_map_clock, 0xde000), -EBADF);
+	check_equal(call(vmfork_status), 0);
+}
+
+/* Where this machine has them; that they move a fork in the lab shows. */
+static void it_looks_at_events(void)
+{
+	int ged, gpe;
+
+	load();
+	ged = call(vmfork_watch_events, "ged");
+	check(!ged || ged == -ENODATA || ged == -ENOENT);
+	check_equal(call(vmfork_status), ged ? 0 : EVENTS);
+	check(call(vmfork_look) >= (ged ? 1 : 2));
+	gpe = call(vmfork_watch_events, "gpe00");
+	check(!gpe || gpe == -ENODATA || gpe == -ENOENT || gpe == -EEXIST);
+}
+
+static void it_quiesces(void)
+{
+	int realm;
+
+	load();
+	realm = call(vmfork_join);
+	check_equal(call(vmfork_quiesce, realm), 0);
+	check_equal(call(vmfork_generation), 0);
+	check_equal(call(vmfork_unwiped), 1);
+	check_equal(call(vmfork_wiped, realm), 0);
+	check_equal(call(vmfork_unwiped), 0);
+	check_equal(call(vmfork_status), QUIESCED);
+	check_equal(call(vmfork_resume, realm), 0);
+	check_equal(call(vmfork_generation), 2);
+	check_equal(call(vmfork_changed_by), SEEN_RESUME);
+	check_equal(call(vmfork_leave, realm), 0);
+	check_equal(call(vmfork_leave, realm), -EBADF);
+}
+
+static void *join_and_hold(void *argument)
+{
+	int realm = call(vmfork_join);
+
+	(void)argument;
+	check_equal(call(vmfork_quiesce, realm), 0);
+	return NULL;
+}
+
+static void an_ended_thread_holds_no_more(void)
+{
+	pthread_t thread;
+
+	load();
+	check(!pthread_create(&thread, NULL, join_and_hold, NULL) && !pthread_join(thread, NULL));
+	check_equal(call(vmfork_generation), 0);
+	check_equal(call(vmfork_status), 0);
+	check_equal(call(vmfork_generation), 2);
+}
+
+/* As root it does heal the kernel, which does no harm. */
+static void it_heals_or_is_refused(void)
+{
+	int healed;
+
+	load();
+	healed = call(vmfork_heal_kernel);
+	if (call(vmfork_hardware))
+		check(healed == 40 || healed == -EPERM || healed == -EACCES);
+	else
+		check_equal(healed, -ENODATA);
+}
+
 static void it_survives_dlclose_under_a_pending_wait(void)
 {
 	struct waiter waiter;
@@ -153,6 +311,15 @@ int main(void)
 		TEST(it_draws),
 		TEST(it_refuses_and_seals),
 		TEST(it_waits),
+		TEST(it_watches_text),
+		TEST(it_watches_4_bytes),
+		TEST(it_watches_8_bytes),
+		TEST(it_watches_files_of_the_kernel),
+		TEST(it_refuses_other_files),
+		TEST(it_looks_at_events),
+		TEST(it_quiesces),
+		TEST(an_ended_thread_holds_no_more),
+		TEST(it_heals_or_is_refused),
 		TEST(it_survives_dlclose_under_a_pending_wait),
 	};
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { shimBytes, shimFile } from "../../../ffi/shim/load.ts";
-import type { ShimSymbols } from "../../../ffi/shim/shim.ts";
+import { cString, type ShimSymbols } from "../../../ffi/shim/shim.ts";
 import { SHIM_ABI, SHIM_SYMBOLS } from "../../../ffi/shim/symbols.ts";
 
 // The door of Node-API, in Node or in Deno, which has one too. Discovery stays closed to these tests: other test
@@ -45,6 +45,8 @@ describe("napi_register_module_v1()", () => {
   it("answers with numbers", () => {
     assert.equal(shim.vmfork_abi(), SHIM_ABI);
     assert.ok(shim.vmfork_generation() >= 1);
+    assert.ok(shim.vmfork_look() >= 1);
+    assert.ok(shim.vmfork_changed_by() <= 31);
     assert.ok(shim.vmfork_hardware() <= 3);
     assert.equal(typeof shim.vmfork_status(), "number");
   });
@@ -86,6 +88,18 @@ describe("napi_register_module_v1()", () => {
         [8n, 8, new Uint8Array(7)],
       ],
       vmfork_map: [[8n], [8n, "VMGN"], [8n, Uint8Array.of(65)]],
+      vmfork_open_clock: [[]],
+      vmfork_adopt_clock: [[]],
+      vmfork_map_clock: [[], [4096], [-4096n], [2n ** 64n]],
+      vmfork_watch_file: [[], [Uint8Array.of(47, 0)], [Uint8Array.of(47), 0], [
+        "/",
+        0,
+      ]],
+      vmfork_watch_events: [[], ["ged"], [Uint8Array.of(103)]],
+      vmfork_leave: [[]],
+      vmfork_quiesce: [[]],
+      vmfork_resume: [[]],
+      vmfork_wiped: [[]],
       vmfork_wait: [[], [1, 2, 3]],
       vmfork_wake: [[]],
     };
@@ -112,7 +126,15 @@ describe("napi_register_module_v1()", () => {
       shim.vmfork_map(8n, new TextEncoder().encode("vm\0")),
       -EINVAL,
     );
+    for (const address of [0n, 8n, 0xde800n, 1n << 52n]) {
+      assert.equal(shim.vmfork_map_clock(address), -EINVAL);
+    }
+    assert.equal(shim.vmfork_open_clock(10), -EINVAL);
+    assert.equal(shim.vmfork_watch_file(text, 0), -EINVAL);
+    assert.equal(shim.vmfork_watch_file(cString("/nowhere"), 5), -EINVAL);
+    assert.equal(shim.vmfork_watch_events(text), -EINVAL);
     const later = [
+      shim.vmfork_adopt_clock(-1),
       shim.vmfork_map((1n << 52n) - 8n, text),
       shim.vmfork_read_physical(0xdfff0n, 8, into),
       shim.vmfork_adopt_memory(-1),
@@ -126,6 +148,26 @@ describe("napi_register_module_v1()", () => {
     const name = new TextEncoder().encode("FACP\0");
     const refused = shim.vmfork_read_table(name, new Uint8Array(8), 2 ** 32);
     assert.ok(refused === -EINVAL || refused === -EPERM, `${refused}`);
+  });
+});
+
+// Quiescing stays out of these tests, like discovery: others may be drawing.
+describe("The realms of Node-API", () => {
+  const shim = load();
+
+  it("join and leave", () => {
+    const realm = shim.vmfork_join();
+    assert.ok(realm >= 0);
+    assert.equal(shim.vmfork_wiped(realm), 0);
+    assert.equal(shim.vmfork_resume(realm), 0);
+    assert.equal(shim.vmfork_leave(realm), 0);
+    for (const handle of [realm, -1]) {
+      assert.equal(shim.vmfork_leave(handle), -EBADF);
+      assert.equal(shim.vmfork_quiesce(handle), -EBADF);
+      assert.equal(shim.vmfork_resume(handle), -EBADF);
+      assert.equal(shim.vmfork_wiped(handle), -EBADF);
+    }
+    assert.equal(shim.vmfork_unwiped(), 0);
   });
 });
 

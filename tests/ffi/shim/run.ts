@@ -6,7 +6,7 @@
  * deno run -A tests/ffi/shim/run.ts [--qemu] [--coverage]
  * ```
  *
- * `--qemu` runs them as aarch64 programs too, without sanitizers. `--coverage` tells the lines of `vmfork.c` reached.
+ * `--qemu` runs them as aarch64 programs too, without sanitizers. `--coverage` tells the lines of `vmfork.c` and its parts reached.
  *
  * @module
  */
@@ -75,11 +75,20 @@ const COVERAGE: Build = {
 };
 
 /** The tests on the fake system; `sys` and `library` are on the real one. */
-const FAKED: readonly string[] = ["random", "discovery", "wait", "threads"];
+const FAKED: readonly string[] = [
+  "random",
+  "discovery",
+  "vmclock",
+  "sources",
+  "realms",
+  "healing",
+  "wait",
+  "threads",
+];
 
 const SUITES: readonly (readonly [Build, readonly string[]])[] = [
   [ADDRESS, [...FAKED, "sys"]],
-  [THREAD, ["wait", "threads"]],
+  [THREAD, ["vmclock", "realms", "wait", "threads"]],
   [HOST, ["threads", "library"]],
 ];
 
@@ -142,6 +151,7 @@ async function compileTest(
     parts.push(await compileFreestanding(build, "sys_test", folder));
   } else parts.push(`${test}_test.c`);
   if (FAKED.includes(test)) {
+    parts.push("machine.c");
     parts.push(await compileFreestanding(build, "shim_under_test", folder));
   }
   await run([

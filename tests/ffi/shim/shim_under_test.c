@@ -23,3 +23,14 @@ int test_get_bell(int32_t handle)
 {
 	return slots[handle % MAX_WAITS].bell - 1;
 }
+
+void test_hold_realms(bool held)
+{
+	__atomic_store_n(&realms_lock, held, __ATOMIC_RELEASE);
+}
+
+void test_set_realm_sequences(uint32_t sequence)
+{
+	for (int i = 0; i < MAX_REALMS; i++)
+		realms[i].sequence = sequence;
+}

@@ -6,6 +6,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
+#include <linux/random.h>
 #include <linux/stat.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
@@ -39,6 +40,19 @@ static void files_are_opened_read_and_closed(void)
 	check_equal(sys_close(fd), -EBADF);
 	check_equal(sys_read(fd, bytes, 4), -EBADF);
 	check_equal(sys_openat(AT_FDCWD, "/nowhere/at/all", O_RDONLY), -ENOENT);
+}
+
+static void files_are_read_from_an_offset(void)
+{
+	uint8_t bytes[4] = { 0 };
+	int fd = open_self(0);
+
+	check_equal(sys_pread(fd, bytes, 3, 1), 3);
+	check(bytes[0] == 'E' && bytes[1] == 'L' && bytes[2] == 'F' && !bytes[3]);
+	check_equal(sys_read(fd, bytes, 4), 4);
+	check(has_magic(bytes));
+	check_equal(sys_pread(fd, bytes, 4, 1ull << 40), 0);
+	check_equal(sys_pread(-1, bytes, 4, 0), -EBADF);
 }
 
 static void files_are_looked_at(void)
@@ -121,6 +135,37 @@ static void the_clock_goes_on_while_polling(void)
 	check_equal(sys_clock_gettime(1000, &after), -EINVAL);
 }
 
+static void threads_are_told_apart(void)
+{
+	const int process = (int)sys_getpid();
+
+	check(process > 0);
+	check_equal(sys_gettid(), process);
+	check_equal(sys_tgkill(process, process, 0), 0);
+	/* PID_MAX_LIMIT is 2^22. */
+	check_equal(sys_tgkill(process, 1 << 23, 0), -ESRCH);
+	check_equal(sys_tgkill(process, -1, 0), -EINVAL);
+}
+
+/* Of what needs no right, and changes nothing */
+static void devices_are_controlled(void)
+{
+	int bits = -1;
+	long fd = sys_openat(AT_FDCWD, "/dev/urandom", O_WRONLY | O_CLOEXEC);
+
+	check(fd >= 0);
+	check_equal(sys_ioctl((int)fd, RNDGETENTCNT, (long)&bits), 0);
+	check(bits >= 0 && bits <= 4096);
+	check_equal(sys_ioctl(open_self(0), RNDGETENTCNT, (long)&bits), -ENOTTY);
+	check_equal(sys_ioctl(-1, RNDRESEEDCRNG, 0), -EBADF);
+}
+
+static void the_cpu_pauses_and_goes_on(void)
+{
+	for (int i = 0; i < 1000; i++)
+		cpu_pause();
+}
+
 /* False alarm: 2^-128 */
 static void getrandom_fills(void)
 {
@@ -153,11 +198,15 @@ int main(void)
 {
 	static const struct test tests[] = {
 		TEST(files_are_opened_read_and_closed),
+		TEST(files_are_read_from_an_offset),
 		TEST(files_are_looked_at),
 		TEST(descriptors_have_flags),
 		TEST(pages_are_mapped_at_an_offset),
 		TEST(bells_ring),
 		TEST(the_clock_goes_on_while_polling),
+		TEST(threads_are_told_apart),
+		TEST(devices_are_controlled),
+		TEST(the_cpu_pauses_and_goes_on),
 		TEST(getrandom_fills),
 		TEST(the_cpu_draws_what_it_claims_to),
 	};

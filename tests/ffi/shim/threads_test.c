@@ -12,15 +12,7 @@
 
 #include "harness.h"
 
-enum { READERS = 3, CHANGES = 60000, ROUNDS = 300, WAITERS = 8 };
-
-static const uint64_t ADDRESS = 0xdfff0;
-
-static void set_up(void)
-{
-	write_text("/proc/iomem", "00001000-0009fbff : System RAM\n");
-	write_memory(ADDRESS, "0123456789abcdef", 16);
-}
+enum { READERS = 3, CHANGES = 60000, CLOCK_CHANGES = 15000, FILE_CHANGES = 3000, ROUNDS = 300, HOLDS = 100, WAITERS = 8, REALMS = 6, QUIESCES = 500, PATIENCE = 8000 };
 
 static void run_threads(pthread_t *threads, size_t count, void *(*run)(void *))
 {
@@ -35,21 +27,21 @@ static void join_threads(pthread_t *threads, size_t count)
 }
 
 /*
- * The writer makes `sequence` odd, writes an id, makes it even. A reading that ended at sequence e saw at most
- * the first (e + 1) / 2 ids; one that begins at sequence b sees at least the first b / 2. So a reader waits until
- * more were written at b than at e, reads, and must find another count.
+ * The writer makes `sequence` odd, publishes a change, makes it even. A reading that ended at sequence e saw at most
+ * the first (e + 1) / 2 changes; one that begins at sequence b sees at least the first b / 2. So a reader waits until
+ * more were published at b than at e, reads, and must find another count.
  */
 static uint32_t sequence, seen;
 static uint64_t stale, readings;
 
-static void *write_ids(void *page)
+/* On a busy machine fewer changes will do. */
+static void change_until(uint32_t last, void (*publish)(uint32_t change))
 {
-	volatile uint64_t *id = page;
+	const uint64_t end = now_ms() + PATIENCE;
 
-	for (uint32_t change = 1; change <= CHANGES; change++) {
+	for (uint32_t change = 1; change <= last && (change % 64 || now_ms() < end); change++) {
 		__atomic_store_n(&sequence, 2 * change - 1, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&id[0], change * 0x9e3779b97f4a7c15ull, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&id[1], ~(uint64_t)change, __ATOMIC_SEQ_CST);
+		publish(change);
 		__atomic_store_n(&sequence, 2 * change, __ATOMIC_SEQ_CST);
 		/* Notices the change itself, a little before, with or after the readers. */
 		for (int pause = change % 128; pause > 0; pause--)
@@ -60,7 +52,6 @@ static void *write_ids(void *page)
 				sched_yield();
 	}
 	__atomic_store_n(&sequence, UINT32_MAX, __ATOMIC_SEQ_CST);
-	return NULL;
 }
 
 static void *read_counts(void *argument)
@@ -73,12 +64,15 @@ static void *read_counts(void *argument)
 		if (begin / 2 <= written)
 			continue;
 		count = vmfork_generation();
-		bad += count == last;
-		made++;
 		__atomic_store_n(&seen, begin / 2, __ATOMIC_RELAXED);
 		end = __atomic_load_n(&sequence, __ATOMIC_SEQ_CST);
 		if (end == UINT32_MAX)
 			break;
+		/* The writer did not get any time within a change of the vmclock: that tells nothing. */
+		if (!count)
+			continue;
+		bad += count == last;
+		made++;
 		written = (end + 1) / 2;
 		last = count;
 	}
@@ -87,25 +81,107 @@ static void *read_counts(void *argument)
 	return NULL;
 }
 
-static void no_thread_gets_a_stale_count(void)
+static void check_no_count_is_stale(uint32_t changes, void (*publish)(uint32_t change))
 {
 	pthread_t readers[READERS];
-	uint8_t *page;
-	int fd;
 
-	set_up();
-	check_equal(vmfork_open_memory(), 0);
-	check_equal(vmfork_map(ADDRESS, ""), BY_IOMEM);
-	fd = open_root("/dev/mem", O_RDWR);
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0xdf000);
-	check(page != MAP_FAILED);
 	run_threads(readers, READERS, read_counts);
-	write_ids(page + ADDRESS % 4096);
+	change_until(changes, publish);
 	join_threads(readers, READERS);
-	printf("  %llu readings of %d changes, the count at %u, %llu stale\n", (unsigned long long)readings, CHANGES,
-	       vmfork_generation(), (unsigned long long)stale);
+	printf("  %llu readings of up to %u changes, the count at %u, %llu stale\n", (unsigned long long)readings,
+	       changes, vmfork_generation(), (unsigned long long)stale);
 	check(readings > 100);
 	check_equal(stale, 0);
+}
+
+static uint8_t *page;
+
+static void map_writable(const char *path, uint64_t offset)
+{
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, open_root(path, O_RDWR), (off_t)offset);
+	check(page != MAP_FAILED);
+}
+
+static void publish_id(uint32_t change)
+{
+	volatile uint64_t *id = (volatile uint64_t *)(page + ID_ADDRESS % 4096);
+
+	__atomic_store_n(&id[0], change * 0x9e3779b97f4a7c15ull, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&id[1], ~(uint64_t)change, __ATOMIC_SEQ_CST);
+}
+
+static void no_thread_gets_a_stale_count(void)
+{
+	map_id();
+	map_writable("/dev/mem", ID_ADDRESS & ~4095ull);
+	check_no_count_is_stale(CHANGES, publish_id);
+}
+
+static void publish_clock(uint32_t change)
+{
+	struct clock_page *clock = (struct clock_page *)page;
+
+	__atomic_fetch_add(&clock->sequence, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&clock->generation, change + 1000, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&clock->sequence, 1, __ATOMIC_SEQ_CST);
+}
+
+static void open_clock(void)
+{
+	struct clock_page clock = make_clock();
+
+	clock.flags = CLOCK_GENERATIONS;
+	write_clock(&clock);
+	check_equal(vmfork_open_clock(0), BY_DRIVER);
+	map_writable(CLOCK_PATH, 0);
+}
+
+static void nor_one_of_the_vmclock(void)
+{
+	open_clock();
+	check_no_count_is_stale(CLOCK_CHANGES, publish_clock);
+}
+
+static void publish_number(uint32_t change)
+{
+	static int fd = -1;
+	const uint64_t number = change;
+
+	if (fd < 0)
+		fd = open_root("/generation", O_WRONLY);
+	check(pwrite(fd, &number, 8, 0) == 8);
+}
+
+static void nor_one_of_the_file(void)
+{
+	fake.is_device = false;
+	write_root("/generation", "\0\0\0\0\0\0\0", 8);
+	check_equal(vmfork_watch_file("/generation", 8), 0);
+	check_no_count_is_stale(FILE_CHANGES, publish_number);
+}
+
+static uint8_t *id_page;
+
+/* Now one, now the other */
+static void publish_either(uint32_t change)
+{
+	uint8_t *const clock = page;
+
+	if (change % 2)
+		return publish_clock(change);
+	page = id_page;
+	publish_id(change);
+	page = clock;
+}
+
+static void nor_one_of_several_sources(void)
+{
+	open_clock();
+	map_id();
+	map_writable("/dev/mem", ID_ADDRESS & ~4095ull);
+	id_page = page;
+	map_writable(CLOCK_PATH, 0);
+	check_no_count_is_stale(CLOCK_CHANGES, publish_either);
 }
 
 static void *map_page(void *argument)
@@ -113,7 +189,7 @@ static void *map_page(void *argument)
 	int opened = vmfork_open_memory();
 
 	(void)argument;
-	return (void *)(long)(opened ? opened : vmfork_map(ADDRESS, ""));
+	return (void *)(long)(opened ? opened : vmfork_map(ID_ADDRESS, ""));
 }
 
 /* Whoever comes late finds the shim sealed, or the descriptor already used up. */
@@ -123,7 +199,7 @@ static void one_of_many_maps_wins(void)
 	pthread_t threads[16];
 	int won = 0;
 
-	set_up();
+	set_up_memory();
 	fake.slow = true;
 	run_threads(threads, 16, map_page);
 	for (int i = 0; i < 16; i++) {
@@ -148,7 +224,7 @@ static void seal_leaves_no_descriptor(void)
 	const int before = count_descriptors();
 	pthread_t threads[16];
 
-	set_up();
+	set_up_memory();
 	fake.slow = true;
 	run_threads(threads, 16, open_and_seal);
 	join_threads(threads, 16);
@@ -228,14 +304,124 @@ static void every_wake_reaches_its_wait_alone(void)
 	check(fake.made[CALL_EVENTFD2] <= WAITERS);
 }
 
+/*
+ * The phases of quiesce number n: 4n, running; 4n + 1, about to quiesce; 4n + 2, quiesced; 4n + 3, about to resume. The
+ * count is n + 1 before it and n + 2 after it. FIRST the count, THEN the flag: once quiesced nobody gets the old one.
+ */
+static uint32_t phase;
+
+static void check_count(uint32_t before, uint32_t count, uint32_t after)
+{
+	const uint32_t old = before / 4 + 1;
+
+	check(!count || count >= (before % 4 < 2 ? old : old + 1));
+	if (before == after && before % 4 == 0)
+		check_equal(count, old);
+	if (before == after && before % 4 == 2)
+		check_equal(count, 0);
+}
+
+static void *draw_and_wipe(void *argument)
+{
+	const int realm = vmfork_join();
+	uint32_t before;
+
+	check(realm >= 0);
+	while ((before = __atomic_load_n(&phase, __ATOMIC_SEQ_CST)) != UINT32_MAX) {
+		const uint32_t count = vmfork_generation();
+
+		check_count(before, count, __atomic_load_n(&phase, __ATOMIC_SEQ_CST));
+		/* Every third one does nothing but draw, so that it does at the moment of the resume. */
+		if ((size_t)argument % 3 == 0 || !(vmfork_status() & QUIESCED))
+			continue;
+		check_equal(vmfork_wiped(realm), 0);
+		usleep(100);
+	}
+	/* Every other one ends as a Worker does that is terminated. */
+	if ((size_t)argument % 2)
+		check_equal(vmfork_leave(realm), 0);
+	return NULL;
+}
+
+static void next_phase(void)
+{
+	__atomic_fetch_add(&phase, 1, __ATOMIC_SEQ_CST);
+}
+
+static void quiesce_once(int realm)
+{
+	next_phase();
+	check_equal(vmfork_quiesce(realm), 0);
+	next_phase();
+	check_equal(vmfork_wiped(realm), 0);
+	for (int tries = 0; vmfork_unwiped() && tries < 10; tries++)
+		sched_yield();
+	next_phase();
+	check_equal(vmfork_resume(realm), 0);
+	next_phase();
+}
+
+static void nobody_draws_under_the_count_of_before_a_quiesce(void)
+{
+	pthread_t threads[REALMS];
+	const uint64_t end = now_ms() + PATIENCE;
+	int realm = vmfork_join(), quiesces = 0;
+
+	run_threads(threads, REALMS, draw_and_wipe);
+	while (quiesces < QUIESCES && (quiesces % 8 || now_ms() < end)) {
+		quiesce_once(realm);
+		quiesces++;
+	}
+	__atomic_store_n(&phase, UINT32_MAX, __ATOMIC_SEQ_CST);
+	join_threads(threads, REALMS);
+	check_equal(vmfork_generation(), quiesces + 1);
+	check_equal(vmfork_quiesce(realm), 0);
+	check_equal(vmfork_unwiped(), 1);
+}
+
+static void *hold_and_let_go(void *number)
+{
+	for (size_t round = 0; round < HOLDS; round++) {
+		const int realm = vmfork_join();
+
+		check(realm >= 0);
+		check_equal(vmfork_quiesce(realm), 0);
+		check_equal(vmfork_generation(), 0);
+		check_equal(vmfork_wiped(realm), 0);
+		check_equal(vmfork_generation(), 0);
+		check_equal(round % 2 ? vmfork_resume(realm) : vmfork_leave(realm), 0);
+		check_equal(vmfork_leave(realm), round % 2 ? 0 : -EBADF);
+	}
+	/* And ends as a holder. */
+	check_equal(vmfork_quiesce(vmfork_join()), 0);
+	return number;
+}
+
+static void many_holders_never_see_a_count(void)
+{
+	pthread_t threads[REALMS];
+
+	run_threads(threads, REALMS, hold_and_let_go);
+	join_threads(threads, REALMS);
+	check_equal(vmfork_generation(), 0);
+	check_equal(vmfork_status(), 0);
+	check(vmfork_generation() > 1);
+	check_equal(vmfork_join() & 255, 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
 		TEST(no_thread_gets_a_stale_count),
+		TEST(nor_one_of_the_vmclock),
+		TEST(nor_one_of_the_file),
+		TEST(nor_one_of_several_sources),
 		TEST(one_of_many_maps_wins),
 		TEST(seal_leaves_no_descriptor),
 		TEST(threads_agree_on_the_hardware),
 		TEST(every_wake_reaches_its_wait_alone),
+		TEST(nobody_draws_under_the_count_of_before_a_quiesce),
+		TEST(many_holders_never_see_a_count),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

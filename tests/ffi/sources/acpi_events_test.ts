@@ -136,8 +136,11 @@ test("eventsAtDraws is an error where there is no count to look at", () => {
     () => openWith({}, options),
     refused(/shows no count of the ACPI event/),
   );
+  const shim = shimWith({ obstruction: "no-device" });
+  const look = {};
+  openMachine({}, { shim, look }); // what this look met holds when the events are named later
   assert.throws(
-    () => openWith({ obstruction: "no-device" }, options),
+    () => openMachine(options, { shim, look }),
     refused(/no ACPI event that the kernel counts/),
   );
   assert.throws(

@@ -94,6 +94,17 @@ test("A generation file that cannot be used is an error that says why", () => {
   );
 });
 
+test("A generation file that could not be used is named again with the reason of the first time", () => {
+  const shim = shimWith();
+  const look = {};
+  for (let i = 0; i < 2; i++) {
+    assert.throws(
+      () => openMachine({ generationFile }, { shim, look }),
+      /it is not there/,
+    );
+  }
+});
+
 test("A generation file beside a source or entropy of the program's own is an error", () => {
   const { source, entropy } = new SimulatedMachine();
   for (const options of [{ source }, { source, entropy }]) {
@@ -118,11 +129,14 @@ test("A generation file must be named before discovery ends, and another realm's
   assert.deepEqual(namesOf(elsewhere), ["generation-file"]);
   assert.equal(elsewhere.protection.sources[0]!.path, undefined);
   const late = shimWith({ sources: ["generation-file"] });
-  openMachine({}, { shim: late });
-  assert.throws(
-    () => openMachine({ generationFile }, { shim: late }),
-    /discovery is closed/,
-  );
+  const known = {};
+  openMachine({}, { shim: late, look: known });
+  for (const look of [known, {}]) {
+    assert.throws(
+      () => openMachine({ generationFile }, { shim: late, look }),
+      /discovery is closed/,
+    );
+  }
 });
 
 test("A generation file cannot be replaced by another one", () => {
