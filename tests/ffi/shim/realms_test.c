@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -24,12 +25,14 @@ struct worker {
 	pthread_t thread;
 	sem_t joined, end;
 	int realm;
+	long id;
 };
 
 static void *run_worker(void *argument)
 {
 	struct worker *worker = argument;
 
+	worker->id = syscall(SYS_gettid);
 	worker->realm = vmfork_join();
 	sem_post(&worker->joined);
 	sem_wait(&worker->end);
@@ -44,11 +47,13 @@ static void start_worker(struct worker *worker)
 	check(worker->realm >= 0);
 }
 
-/* Without a leave, like a Worker that is terminated */
+/* Without a leave, like a Worker that is terminated. The kernel knows the thread a little longer than pthread_join. */
 static void end_worker(struct worker *worker)
 {
 	sem_post(&worker->end);
 	check(!pthread_join(worker->thread, NULL));
+	while (!syscall(SYS_tgkill, getpid(), worker->id, 0))
+		usleep(1000);
 }
 
 static void check_quiesced(bool quiesced)

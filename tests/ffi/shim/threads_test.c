@@ -343,6 +343,11 @@ static void *draw_and_wipe(void *argument)
 	return NULL;
 }
 
+/* The kernel knows a thread a little longer than pthread_join. */
+#define await_ends(condition) \
+	while (!(condition)) \
+		usleep(1000)
+
 static void next_phase(void)
 {
 	__atomic_fetch_add(&phase, 1, __ATOMIC_SEQ_CST);
@@ -376,7 +381,7 @@ static void nobody_draws_under_the_count_of_before_a_quiesce(void)
 	join_threads(threads, REALMS);
 	check_equal(vmfork_generation(), quiesces + 1);
 	check_equal(vmfork_quiesce(realm), 0);
-	check_equal(vmfork_unwiped(), 1);
+	await_ends(vmfork_unwiped() == 1);
 }
 
 static void *hold_and_let_go(void *number)
@@ -403,8 +408,7 @@ static void many_holders_never_see_a_count(void)
 
 	run_threads(threads, REALMS, hold_and_let_go);
 	join_threads(threads, REALMS);
-	check_equal(vmfork_generation(), 0);
-	check_equal(vmfork_status(), 0);
+	await_ends(!vmfork_status());
 	check(vmfork_generation() > 1);
 	check_equal(vmfork_join() & 255, 0);
 }
