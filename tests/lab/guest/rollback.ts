@@ -22,9 +22,9 @@ export interface Told extends VmForkEvent {
 }
 
 const STREAMS = ["ours", "deno", "kernel"] as const;
-const WARM = 1_000;
+const WARM = 1_024;
 /** Draws between two turns of the event loop. */
-const BATCH = 8;
+const BATCH = 256;
 /** Draws from before the report that are kept. */
 const KEPT = 2_048;
 const AFTER = 4_000;
@@ -57,8 +57,8 @@ while (true) await receive();
 
 function draw(): void {
   position.set(++sequence);
-  const values = [getRandom(16), uuidBytes(crypto.randomUUID()), getrandom(16)];
   const ms = performance.now();
+  const values = [getRandom(16), uuidBytes(crypto.randomUUID()), getrandom(16)];
   values.forEach((value, i) =>
     records[i]!.push({ sequence, before: 0, after: 0, ms, value })
   );
