@@ -53,7 +53,6 @@ const SETTINGS: readonly Setting[] = [
     level: "memory",
     sources: ["vmclock"],
     confirmedBy: "driver",
-    quick: true,
   },
   {
     kernel: "7",
@@ -70,7 +69,6 @@ const SETTINGS: readonly Setting[] = [
     level: "memory",
     sources: ["vmclock"],
     confirmedBy: "parent",
-    quick: true,
   },
   {
     kernel: "6.12",
