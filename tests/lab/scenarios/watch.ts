@@ -1,4 +1,9 @@
-/** How long after a fork a program knows of it, way by way; and guards, which are made before it. */
+/**
+ * How long after a fork a program knows of it, way by way; and guards, which are made before it.
+ *
+ * An emulated clone translates all code anew, which takes it most of the time that is measured here. The row
+ * of the guard that is asked without pause says how much of it the least code needs.
+ */
 
 import assert from "node:assert/strict";
 import type { Seen } from "../guest/watch.ts";
@@ -80,6 +85,7 @@ async function run(
     "ms at least",
     "median",
     "at most",
+    "told of",
     "guard from before",
   ];
   const title = "From the first instruction after the fork until it is known";
@@ -115,7 +121,8 @@ function check(way: string, page: string, seen: readonly Seen[]): void {
   for (const { forked, code, source, runs } of seen) {
     assert.equal(forked, true, `a guard of before the fork: ${what}`);
     assert.equal(code, "forked", `what it throws: ${what}`);
-    if (source !== undefined) assert.equal(source, page, what);
+    // The event may be there by then as well.
+    assert.ok(source?.split("+").includes(page) ?? true, `${source}: ${what}`);
     if (runs !== undefined) assert.equal(runs, 2, `the work is done again`);
   }
   const values = new Set(seen.map(({ value }) => value));
@@ -130,6 +137,7 @@ function rowOf(way: string, page: string, seen: readonly Seen[]): Row {
     seen.length,
     ...[Math.min(...times), median(times), Math.max(...times)]
       .map((ms) => Math.round(ms * 10) / 10),
+    [...new Set(seen.map(({ source = "" }) => source))].join(", "),
     "forked",
   ];
 }
