@@ -101,7 +101,11 @@ export function compare(
   const after = [a, b].map((records) => {
     const first = records.findIndex(({ sequence }) => sequence > position);
     if (records[first]?.sequence === position + 1) return records.slice(first);
-    throw new MachineError("The draws right after the fork are lost");
+    throw new MachineError(
+      `The draws right after the fork are lost: it fell into draw ${position}, and there are ${
+        records[0]?.sequence
+      } to ${records.at(-1)?.sequence}`,
+    );
   });
   const draws = Math.min(most, ...after.map(({ length }) => length));
   const [first = [], second = []] = after.map((list) => list.slice(0, draws));
