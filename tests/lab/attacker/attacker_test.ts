@@ -4,6 +4,7 @@ import { BaseCrng, Blake2s } from "../../../crng/mod.ts";
 import { SimulatedMachine } from "../../../ffi/testing/mod.ts";
 import { drawsFrom, keyAfterRefill } from "./generator.ts";
 import { findKeys } from "./keys.ts";
+import { findPieces } from "./pieces.ts";
 import { ramPages } from "./pages.ts";
 
 // The lab's attacker, on what can be had without a machine.
@@ -53,6 +54,46 @@ it("findKeys() finds a key among other bytes", () => {
   assert.equal(pages, 1);
   assert.ok(tried > 0 && tried < 10, `${tried} windows`);
   assert.deepEqual(found, [{ key, draw }]);
+});
+
+it("findPieces() finds every piece in every encoding, at any byte", () => {
+  const secret = Uint8Array.from({ length: 24 }, (_, i) => i * 37 + 11);
+  const page = new Uint8Array(PAGE).fill(0x90);
+  page.set(secret, 1_001);
+  for (let i = 0; i < secret.length; i += 4) {
+    page.set(secret.subarray(i, i + 4), 2_000 + 2 * i);
+    page.set(secret.subarray(i, i + 4), 3_004 + 2 * i);
+  }
+  const other = secret.map((byte) => byte ^ 0xff);
+  const found = findPieces([new Uint8Array(PAGE), page], [other, secret]);
+  assert.deepEqual(
+    found.map(({ secret, at, encoding, page, offset }) => [
+      secret,
+      at,
+      encoding,
+      page,
+      offset,
+    ]),
+    [
+      ...Array.from(
+        { length: 9 },
+        (_, at) => [1, at, "contiguous", 1, 1_001 + at],
+      ),
+      ...[0, 4, 8].map((at) => [1, at, "lower halves", 1, 2_000 + 2 * at]),
+      ...[0, 4, 8].map((at) => [1, at, "upper halves", 1, 3_004 + 2 * at]),
+    ],
+  );
+});
+
+it("findPieces() finds a piece at the end of a page, and none beyond it", () => {
+  const secret = Uint8Array.from({ length: 16 }, (_, i) => i * 37 + 11);
+  const [whole, cut] = [new Uint8Array(PAGE), new Uint8Array(PAGE)];
+  whole.set(secret, PAGE - 16);
+  cut.set(secret.subarray(0, 15), PAGE - 15);
+  assert.deepEqual(
+    findPieces([cut, whole], [secret]).map(({ page }) => page),
+    [1],
+  );
 });
 
 it("ramPages() reads the pages of a migration stream", () => {

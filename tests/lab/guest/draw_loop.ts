@@ -38,16 +38,22 @@ const LOOK_EVERY = 16;
  *
  * @param sources by the names that the host uses
  * @param count how many unique ids were seen, where the guest can tell
+ * @param answers what to send when the host asks for it by name
  */
 export async function serve(
   sources: Readonly<Record<string, Source>>,
   count: () => number = () => 1,
+  answers: Readonly<Record<string, () => string>> = {},
 ): Promise<never> {
   const position = makePosition();
   send("ready", "");
   while (true) {
     const [word, name = "", amount] = (await receive()).split(" ");
-    if (word !== "draw") continue;
+    if (word !== "draw") {
+      const answer = answers[word];
+      if (answer !== undefined) send(word, answer());
+      continue;
+    }
     const source = sources[name];
     if (source === undefined) throw new Error(`No source "${name}"`);
     const entries = drawUntilTold(source, Number(amount));

@@ -5,10 +5,7 @@
  * Independent of the library under test, so that it can bear witness about it.
  */
 
-const PAGE = 4096;
-const PROT_READ = 1;
-const MAP_SHARED = 1;
-const O_RDONLY = 0;
+import { mapPage } from "./map_page.ts";
 
 // QEMU puts the id here in its page: VMGENID_GUID_OFFSET in its source.
 const OFFSET = 40;
@@ -29,7 +26,7 @@ export interface Witness {
 /** Maps the page. */
 export function openWitness(): Witness {
   const page = findPage();
-  const id = new BigUint64Array(mapPhysical(page), OFFSET, 2);
+  const id = new BigUint64Array(mapPage("/dev/mem", page), OFFSET, 2);
 
   let [low, high] = id;
   let seen = 1;
@@ -57,31 +54,4 @@ function findPage(): number {
     return new DataView(table.buffer).getUint32(at + NAME.length, true);
   }
   throw new Error("No table of QEMU's names a unique id");
-}
-
-function mapPhysical(address: number): ArrayBuffer {
-  const libc = Deno.dlopen("libc.so.6", {
-    // int open(const char *pathname, int flags)
-    open: { parameters: ["buffer", "i32"], result: "i32" },
-    // void *mmap(void *, size_t, int prot, int flags, int fd, off_t)
-    mmap: {
-      parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"],
-      result: "pointer",
-    },
-  });
-  const path = new TextEncoder().encode("/dev/mem\0");
-  const file = libc.symbols.open(path, O_RDONLY);
-  if (file < 0) throw new Error("Cannot open /dev/mem");
-  const at = libc.symbols.mmap(
-    null,
-    BigInt(PAGE),
-    PROT_READ,
-    MAP_SHARED,
-    file,
-    BigInt(address),
-  );
-  if (at === null || Deno.UnsafePointer.value(at) === 2n ** 64n - 1n) {
-    throw new Error(`Cannot map the page at 0x${address.toString(16)}`);
-  }
-  return Deno.UnsafePointerView.getArrayBuffer(at, PAGE);
 }

@@ -35,8 +35,8 @@ function findPosition(memory: Buffer): number {
 
 /** How the guest is forked. */
 export interface ForkOptions {
-  /** The unique id of each clone. */
-  readonly guids: readonly string[];
+  /** The unique id of each clone, undefined for a machine that has none. */
+  readonly guids: readonly (string | undefined)[];
   /** Draws that each clone reports after the fork. */
   readonly draws: number;
   /** How long a clone may take, in milliseconds. @default {120_000} */
@@ -101,7 +101,11 @@ export function compare(
   const after = [a, b].map((records) => {
     const first = records.findIndex(({ sequence }) => sequence > position);
     if (records[first]?.sequence === position + 1) return records.slice(first);
-    throw new MachineError("The draws right after the fork are lost");
+    throw new MachineError(
+      `The draws right after the fork are lost: it fell into draw ${position}, and there are ${
+        records[0]?.sequence
+      } to ${records.at(-1)?.sequence}`,
+    );
   });
   const draws = Math.min(most, ...after.map(({ length }) => length));
   const [first = [], second = []] = after.map((list) => list.slice(0, draws));

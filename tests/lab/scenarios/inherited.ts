@@ -6,9 +6,9 @@ import { newGuid } from "../room/guid.ts";
 import type { Room } from "../room/room.ts";
 import { compare, forkWhileDrawing } from "./fork.ts";
 import type { Figures, Scenario } from "./scenario.ts";
+import { NOBODY, USERS } from "./users.ts";
 
 const DRAWS = 5_000;
-const NOBODY = 65534;
 const COMMAND = [
   "address=$(deno run -A address.js)",
   "exec 3</dev/mem",
@@ -32,9 +32,7 @@ async function run(room: Room): Promise<Figures> {
       files: {
         "address.js": await bundle("address.ts"),
         "inherited.js": await bundle("inherited.ts"),
-        "/etc/passwd":
-          `root:x:0:0::/:/bin/sh\nnobody:x:${NOBODY}:${NOBODY}::/:/bin/sh\n`,
-        "/etc/group": `nobody:x:${NOBODY}:\n`,
+        ...USERS,
       },
     },
   });
