@@ -8,7 +8,8 @@ enum {
 	DRAWN = SOURCE_VMGENID | SOURCE_VMCLOCK | SOURCE_FILE,
 	ALL = DRAWN | SOURCE_EVENTS,
 	/* With any of these the page of the id alone does not tell. */
-	DETOURS = STATUS_CLOCK | STATUS_FILE | STATUS_QUIESCED
+	DETOURS = STATUS_CLOCK | STATUS_FILE | STATUS_QUIESCED,
+	MAX_LOOKS = 4
 };
 
 static const uint8_t source_of[WORDS] = {
@@ -25,22 +26,38 @@ static uint32_t find_sources(uint32_t state)
 	       (state & STATUS_FILE ? SOURCE_FILE : 0) | (state & STATUS_EVENTS ? SOURCE_EVENTS : 0);
 }
 
+/* The slow ones first: what happens meanwhile the quick ones still see. */
 static bool read_words(uint32_t sources, uint64_t words[WORDS])
 {
-	return (!(sources & SOURCE_VMGENID) || read_id(get_id(), &words[ID_LOW], &words[ID_HIGH])) &&
-	       (!(sources & SOURCE_VMCLOCK) || read_vmclock(&words[CLOCK_WORD])) &&
+	return (!(sources & SOURCE_EVENTS) || !read_events(&words[EVENTS_WORD])) &&
 	       (!(sources & SOURCE_FILE) || !read_generation_file(&words[FILE_WORD])) &&
-	       (!(sources & SOURCE_EVENTS) || !read_events(&words[EVENTS_WORD]));
+	       (!(sources & SOURCE_VMCLOCK) || read_vmclock(&words[CLOCK_WORD])) &&
+	       (!(sources & SOURCE_VMGENID) || read_id(get_id(), &words[ID_LOW], &words[ID_HIGH]));
 }
 
-static uint32_t find_news(uint32_t sources, const uint64_t words[WORDS])
+static void get_lasts(uint64_t words[WORDS])
+{
+	for (int i = 0; i < WORDS; i++)
+		words[i] = get_last(i);
+}
+
+static uint32_t find_news(uint32_t sources, const uint64_t words[WORDS], const uint64_t lasts[WORDS])
 {
 	uint32_t news = 0;
 
 	for (int i = 0; i < WORDS; i++)
-		if (sources & source_of[i] && words[i] != get_last(i))
+		if (sources & source_of[i] && words[i] != lasts[i])
 			news |= source_of[i];
 	return news;
+}
+
+/* Whether another thread has noticed something since the last words were these. */
+static bool is_overtaken(const uint64_t lasts[WORDS])
+{
+	uint64_t now[WORDS];
+
+	get_lasts(now);
+	return find_news(ALL, now, lasts);
 }
 
 /* FIRST the count, THEN the words: whoever finds the new word in `last_words` must also find the new count. */
@@ -61,18 +78,23 @@ RARE static void notice_id(uint64_t low, uint64_t high)
 
 /*
  * Returns 0 if one of the sources cannot be read, or while quiesced. The state comes first: who finds the process no
- * longer quiesced must also find the count that the resume has left.
+ * longer quiesced must also find the count that the resume has left. The last words come before the reading: words
+ * that were read before another thread noticed newer ones are none to store, which would make one fork several.
  */
-__attribute__((noinline)) static uint32_t look_at(uint32_t sources)
+__attribute__((noinline)) static uint32_t look_at(uint32_t wanted)
 {
-	const uint32_t state = get_status();
-	uint64_t words[WORDS];
+	uint64_t words[WORDS], lasts[WORDS];
 	uint32_t news;
+	int looks = 0;
 
-	sources &= find_sources(state);
-	if (state & STATUS_QUIESCED || !read_words(sources, words))
-		return 0;
-	news = find_news(sources, words);
+	do {
+		const uint32_t state = get_status(), sources = wanted & find_sources(state);
+
+		get_lasts(lasts);
+		if (state & STATUS_QUIESCED || !read_words(sources, words))
+			return 0;
+		news = find_news(sources, words, lasts);
+	} while (news && ++looks < MAX_LOOKS && is_overtaken(lasts));
 	if (news)
 		notice(news, words);
 	return get_count();
@@ -82,15 +104,17 @@ __attribute__((noinline)) static uint32_t look_at(uint32_t sources)
 static INLINE uint32_t read_generation(void)
 {
 	const volatile uint64_t *id;
-	uint64_t low, high;
+	uint64_t low, high, last_low, last_high;
 
 	if (get_status() & DETOURS)
 		return look_at(DRAWN);
 	id = get_id();
 	if (id) {
+		last_low = get_last(ID_LOW);
+		last_high = get_last(ID_HIGH);
 		if (!read_id(id, &low, &high))
 			return 0;
-		if (low != get_last(ID_LOW) || high != get_last(ID_HIGH))
+		if (low != last_low || high != last_high)
 			notice_id(low, high);
 	}
 	return get_count();

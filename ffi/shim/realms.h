@@ -14,6 +14,7 @@ enum {
 static uint32_t realms_lock;
 static uint32_t last_quiesce; /* under the lock */
 static uint32_t quiesced; /* the number of the quiesce that is on; 0: none */
+static bool has_turned_away; /* a realm. For good: it can say neither that it has wiped nor that it ends */
 
 /* All under the lock. The sequence tells for the how-manieth time the slot is taken: a late leave frees no other realm. */
 static struct realm {
@@ -95,8 +96,10 @@ static int join_realms(void)
 		settle_realms();
 		realm = find_free_realm();
 	}
-	if (!realm)
+	if (!realm) {
+		has_turned_away = true;
 		return -EMFILE;
+	}
 	realm->thread = (int32_t)sys_gettid();
 	realm->sequence = (realm->sequence + 1) & REALM_SEQUENCE_MASK;
 	realm->wiped = false;
@@ -179,7 +182,7 @@ EXPORT int32_t vmfork_wiped(int32_t handle)
 
 static int count_unwiped(void)
 {
-	int unwiped = 0;
+	int unwiped = has_turned_away;
 
 	settle_realms();
 	for (int i = 0; i < MAX_REALMS; i++)

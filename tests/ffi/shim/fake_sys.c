@@ -36,6 +36,8 @@ static long count_call(enum call call, const char *path)
 	int seen;
 
 	__atomic_fetch_add(&fake.made[call], 1, __ATOMIC_RELAXED);
+	if (fake.on_call[call])
+		fake.on_call[call]();
 	if (!fake.faults[call].at || (fake.faults[call].path && (!path || strcmp(path, fake.faults[call].path))))
 		return 0;
 	seen = __atomic_add_fetch(&fake.faults[call].seen, 1, __ATOMIC_RELAXED);

@@ -76,6 +76,7 @@ struct fake {
 		const char *path;
 	} faults[CALLS];
 	int made[CALLS];
+	void (*on_call[CALLS])(void); /* runs before the call: what other threads do at that moment */
 	size_t most; /* a read or getrandom gives at most so much; 0: no limit */
 	bool dry; /* getrandom gives 0 */
 	unsigned int device_major, device_minor;

@@ -271,10 +271,35 @@ static void there_is_room_for_256(void)
 	}
 	check_equal(vmfork_join(), -EMFILE);
 	check_equal(vmfork_quiesce(realms[255]), 0);
-	check_equal(vmfork_unwiped(), MAX_REALMS);
+	check_equal(vmfork_unwiped(), MAX_REALMS + 1);
 	check_equal(vmfork_leave(realms[100]), 0);
 	check_equal(join() % MAX_REALMS, 100);
 	check_equal(vmfork_join(), -EMFILE);
+}
+
+/* It may have secrets, and cannot say that it has wiped them. */
+static void a_realm_without_a_place_has_not_wiped(void)
+{
+	int realms[MAX_REALMS];
+
+	for (int i = 0; i < MAX_REALMS; i++)
+		realms[i] = join();
+	check_equal(vmfork_quiesce(realms[0]), 0);
+	for (int i = 0; i < MAX_REALMS; i++)
+		check_equal(vmfork_wiped(realms[i]), 0);
+	check_equal(vmfork_unwiped(), 0);
+	check_equal(vmfork_join(), -EMFILE);
+	check_equal(vmfork_unwiped(), 1);
+	check_equal(vmfork_join(), -EMFILE);
+	check_equal(vmfork_unwiped(), 1);
+	check_equal(vmfork_resume(realms[0]), 0);
+	check_equal(vmfork_unwiped(), 0);
+	/* Nor does anybody learn of its end, so that it counts from then on, whoever else leaves or finds a place. */
+	for (int i = 1; i < MAX_REALMS; i++)
+		check_equal(vmfork_leave(realms[i]), 0);
+	check_equal(vmfork_wiped(join()), 0);
+	check_equal(vmfork_quiesce(realms[0]), 0);
+	check_equal(vmfork_unwiped(), 3);
 }
 
 static void ended_threads_make_room(void)
@@ -483,6 +508,7 @@ int main(void)
 		TEST(invented_handles_are_refused),
 		TEST(sequences_wrap_within_positive_handles),
 		TEST(there_is_room_for_256),
+		TEST(a_realm_without_a_place_has_not_wiped),
 		TEST(ended_threads_make_room),
 		TEST(an_ended_thread_need_not_wipe),
 		TEST(an_ended_thread_holds_no_more),

@@ -573,6 +573,99 @@ static void several_changes_in_one_look_grow_the_count_once(void)
 	check_equal(vmfork_changed_by(), SEEN_EVENTS);
 }
 
+/* What happens at a call in the midst of a look */
+
+static enum call moment;
+static int forks;
+
+static void show_fork(void)
+{
+	char text[12];
+
+	forks++;
+	snprintf(text, sizeof(text), "%d", 1 + forks);
+	write_memory(ID_ADDRESS, text, 1);
+	write_text(FILE_PATH, text);
+}
+
+static void fork_once(void)
+{
+	fake.on_call[moment] = NULL;
+	show_fork();
+}
+
+/* Another thread draws after the fork. */
+static void overtake_each(void)
+{
+	fork_once();
+	check_equal(vmfork_generation(), 4 + forks);
+	fake.on_call[moment] = overtake_each;
+}
+
+static void overtake_once(void)
+{
+	overtake_each();
+	fake.on_call[moment] = NULL;
+}
+
+static void set_moment(enum call call, void (*run)(void))
+{
+	watch_both();
+	moment = call;
+	fake.on_call[call] = run;
+}
+
+static void check_steady(uint32_t count)
+{
+	for (int i = 0; i < 3; i++) {
+		check_equal(vmfork_look(), count);
+		check_equal(vmfork_generation(), count);
+	}
+}
+
+/* A fork during a slow read is seen in the same look by the quick ones. */
+static void slow_sources_are_read_first(void)
+{
+	set_moment(CALL_OPENAT, fork_once);
+	check_equal(vmfork_look(), 5);
+	check_equal(vmfork_changed_by(), SEEN_VMGENID | SEEN_FILE);
+	moment = CALL_STATX;
+	fake.on_call[moment] = fork_once;
+	check_equal(vmfork_generation(), 6);
+	check_equal(vmfork_changed_by(), SEEN_VMGENID | SEEN_FILE);
+	check_steady(6);
+}
+
+static void check_overtaken(enum call call, uint32_t (*look)(void))
+{
+	set_moment(call, overtake_once);
+	check_equal(look(), 5);
+	check_equal(forks, 1);
+	check_equal(vmfork_changed_by(), SEEN_VMGENID | SEEN_FILE);
+	check_steady(5);
+}
+
+/* Without storing anything old back, so that one fork is one */
+static void a_look_that_is_overtaken_counts_nothing_twice(void)
+{
+	check_overtaken(CALL_READ, vmfork_look);
+}
+
+/* Here the file was read before the fork, and the id is after it. */
+static void nor_does_a_draw(void)
+{
+	check_overtaken(CALL_CLOSE, vmfork_generation);
+}
+
+static void a_look_that_is_always_overtaken_ends(void)
+{
+	set_moment(CALL_STATX, overtake_each);
+	check_equal(vmfork_look(), 9);
+	check_equal(forks, 4);
+	fake.on_call[moment] = NULL;
+	check_steady(9);
+}
+
 static void an_unreadable_file_stops_the_id_too(void)
 {
 	watch_both();
@@ -705,6 +798,10 @@ int main(void)
 		TEST(lines_may_be_long_and_cut_anywhere),
 		TEST(without_a_ged_there_is_nothing_to_watch),
 		TEST(several_changes_in_one_look_grow_the_count_once),
+		TEST(slow_sources_are_read_first),
+		TEST(a_look_that_is_overtaken_counts_nothing_twice),
+		TEST(nor_does_a_draw),
+		TEST(a_look_that_is_always_overtaken_ends),
 		TEST(an_unreadable_file_stops_the_id_too),
 		TEST(a_wait_looks_at_all_of_them),
 		TEST(a_wait_goes_on_without_the_events),

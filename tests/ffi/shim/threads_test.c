@@ -321,10 +321,19 @@ static void check_count(uint32_t before, uint32_t count, uint32_t after)
 		check_equal(count, 0);
 }
 
+static void check_number(uint32_t before, uint32_t number, uint32_t after)
+{
+	check(!number || number >= (before + 1) / 4);
+	if (before == after && before % 4 == 0)
+		check_equal(number, 0);
+	if (before == after && before % 4 == 2)
+		check_equal(number, before / 4 + 1);
+}
+
 static void *draw_and_wipe(void *argument)
 {
 	const int realm = vmfork_join();
-	uint32_t before;
+	uint32_t before, number;
 
 	check(realm >= 0);
 	while ((before = __atomic_load_n(&phase, __ATOMIC_SEQ_CST)) != UINT32_MAX) {
@@ -332,7 +341,11 @@ static void *draw_and_wipe(void *argument)
 
 		check_count(before, count, __atomic_load_n(&phase, __ATOMIC_SEQ_CST));
 		/* Every third one does nothing but draw, so that it does at the moment of the resume. */
-		if ((size_t)argument % 3 == 0 || !(vmfork_status() & QUIESCED))
+		if ((size_t)argument % 3 == 0)
+			continue;
+		number = vmfork_quiesced();
+		check_number(before, number, __atomic_load_n(&phase, __ATOMIC_SEQ_CST));
+		if (!(vmfork_status() & QUIESCED))
 			continue;
 		check_equal(vmfork_wiped(realm), 0);
 		usleep(100);
