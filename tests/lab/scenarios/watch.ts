@@ -1,8 +1,8 @@
 /**
  * How long after a fork a program knows of it, way by way; and guards, which are made before it.
  *
- * An emulated clone translates all code anew, which takes it most of the time that is measured here. The row
- * of the guard that is asked without pause says how much of it the least code needs.
+ * An emulated clone has to translate all code anew, which may be most of the time that is measured here. The row
+ * of the guard that is asked without pause says how much the least code needs.
  */
 
 import assert from "node:assert/strict";
