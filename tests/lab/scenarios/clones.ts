@@ -46,6 +46,8 @@ interface Setting {
   readonly program: string;
   readonly command: string;
   readonly level?: string;
+  /** Not in the quick form. */
+  readonly slow?: true;
   /** What stands beside the program. */
   readonly files?: () => Promise<Readonly<Record<string, Uint8Array>>>;
   readonly rows: readonly Row[];
@@ -132,6 +134,7 @@ const SETTINGS: readonly Setting[] = [
     program: "clones.ts",
     command: "deno run -A clones.js --no-ffi",
     level: "kernel",
+    slow: true,
     rows: [{ ...INPUT_POOL, title: "vmfork over /dev/urandom" }],
   },
 ];
@@ -140,6 +143,7 @@ async function run(room: Room, { quick }: ScenarioOptions): Promise<Figures> {
   const repeats: SourceRepeats[] = [];
   const strips: Strips[] = [];
   for (const setting of SETTINGS) {
+    if (quick && setting.slow) continue;
     const { name, hardware, file, program, command, level } = setting;
     const machine = await room.boot({
       name,
