@@ -223,9 +223,9 @@ async function rollOnce(machine: Machine, guarded: boolean): Promise<Row> {
       prefix < draws,
       "a guarded kernel parts from the earlier timeline",
     );
-  } else {
-    assert.equal(equal, draws, "a kernel alone repeats the earlier timeline");
   }
+  // Of a kernel alone nothing is sure: the guest's clock leaps over the time since the snapshot, and a timed reseed
+  // of its own may fall due.
   await runInGuest(machine, `systemctl kill --signal=KILL ${tag}; true`);
   return [guarded, equal, draws, partedAfterMs && Math.round(partedAfterMs)];
 }
