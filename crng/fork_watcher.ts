@@ -18,8 +18,8 @@ const REST_MS = 50;
 /** How to watch for forks. */
 export interface WatchOptions {
   /**
-   * Waits for a change of the source instead of looking every 100 ms: the listener learns of a fork within
-   * milliseconds, and the process stays alive for it. @default {false}
+   * Waits for a change of the source instead of looking every 100 ms: the listener learns of a fork sooner, and the
+   * process stays alive for it. @default {false}
    */
   readonly wait?: boolean;
   /** Ends the watch. @default {nothing does} */

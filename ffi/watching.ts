@@ -14,7 +14,7 @@ import { thisRealm } from "./this_realm.ts";
  * `protection().source` is `"none"`, only `notifyFork()` calls listeners.
  *
  * @param listener what to call, with the counts before and after, where the fork was seen, and when
- * @param options `wait`: learn within milliseconds, and keep the process alive; `signal`: removes the listener
+ * @param options `wait`: look every 20 ms, and keep the process alive; `signal`: removes the listener
  * @returns a function that removes it; a second call does nothing
  * @throws {TypeError} If the listener is not a function, or an option is of another type
  * @throws {ProtectionError} If a shim or descriptor that was named cannot be used
@@ -58,7 +58,7 @@ export interface ForkWatch extends AsyncIterableIterator<VmForkEvent> {
  * Without `wait` it does not keep the process alive: a program that does nothing else ends, and Deno then
  * says that a top-level await never resolved.
  *
- * @param options `wait`: learn within milliseconds, and keep the process alive; `signal`: ends the watch
+ * @param options `wait`: look every 20 ms, and keep the process alive; `signal`: ends the watch
  * @returns the forks, to be looped over
  * @throws {TypeError} If an option is of another type
  * @throws {ProtectionError} If a shim or descriptor that was named cannot be used
