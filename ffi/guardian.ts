@@ -22,7 +22,8 @@ import { openMachine } from "./machine.ts";
 import { thisRuntime } from "./runtime/mod.ts";
 import { nodeProcess } from "./runtime/node_process.ts";
 import { loadShim, type NoShim, SHIM_FOLDERS } from "./shim/load.ts";
-import { check, type Shim, ShimError } from "./shim/shim.ts";
+import { type Shim, ShimError } from "./shim/shim.ts";
+import { waitInShim } from "./shim/wait.ts";
 import { ShimSource } from "./sources/shim_source.ts";
 
 /**
@@ -37,8 +38,6 @@ const MOST_INTERVAL_MS = 20;
 const TIMED_LOOKS = 10;
 /** A wait ends now and then by itself, so that an end of the process never has to wait for it. */
 const WAIT_TIMEOUT_MS = 1000;
-/** Linux, <asm-generic/errno.h>: the wait was woken. */
-const ECANCELED = 125;
 
 /** The kernel cannot be healed here: the message says why, and what would change that. */
 export class GuardianError extends Error {
@@ -140,7 +139,11 @@ export async function guard(
         continue;
       }
       if (count === known) {
-        await wait(shim, known, intervalMs, signal);
+        await waitInShim(shim, known, {
+          intervalMs,
+          timeoutMs: WAIT_TIMEOUT_MS,
+          signal,
+        });
         continue;
       }
       known = count; // before the healing: a fork during it is seen after it
@@ -171,29 +174,6 @@ function look(source: ShimSource): number {
   const count = source.look();
   if (count !== 0 || source.quiesced()) return count;
   throw new GuardianError("Cannot guard as what shows forks cannot be read");
-}
-
-/** Waits in the shim until the count differs, for a while, or until the signal. */
-async function wait(
-  { symbols }: Shim,
-  known: number,
-  intervalMs: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const handle = check("vmfork_wait_open", symbols.vmfork_wait_open());
-  const wake = (): void => void symbols.vmfork_wake(handle);
-  signal?.addEventListener("abort", wake);
-  try {
-    const result = await symbols.vmfork_wait(
-      handle,
-      known,
-      intervalMs,
-      WAIT_TIMEOUT_MS,
-    );
-    if (result !== -ECANCELED) check("vmfork_wait", result);
-  } finally {
-    signal?.removeEventListener("abort", wake);
-  }
 }
 
 /**

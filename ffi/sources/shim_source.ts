@@ -1,7 +1,6 @@
 import { countOf, type GenerationSource } from "../../crng/ports.ts";
 import { ProtectionError } from "../../crng/errors.ts";
 import {
-  check,
   requireLength,
   type Shim,
   ShimError,
@@ -12,16 +11,13 @@ import {
   SOURCE_VMGENID,
   STATUS_QUIESCED,
 } from "../shim/shim.ts";
+import { waitInShim } from "../shim/wait.ts";
 
-/** How often a wait looks at the page, in milliseconds. */
-const WAIT_INTERVAL_MS = 20;
 /**
- * How long one wait takes at most. A Worker that was ended gives its place back after this time, and Node waits
- * for it: no hook of an environment runs before.
+ * A Worker that was ended gives its place back once its wait is over, and Node waits for it: no hook of an
+ * environment runs before.
  */
-const WAIT_TIMEOUT_MS = 250;
-/** Linux, <asm-generic/errno.h>: the wait was woken. */
-const ECANCELED = 125;
+const WAIT = { intervalMs: 20, timeoutMs: 250 } as const;
 const UNIQUE_ID_LENGTH = 16;
 
 /** What the bits of `vmfork_changed_by()` are called. */
@@ -96,25 +92,7 @@ export class ShimSource implements GenerationSource {
       }
       const count = countOf(this);
       if (count !== known) return count;
-      await this.#wait(known, signal);
-    }
-  }
-
-  async #wait(known: number, signal: AbortSignal): Promise<void> {
-    const { symbols } = this.#shim;
-    const handle = check("vmfork_wait_open", symbols.vmfork_wait_open());
-    const wake = (): void => void symbols.vmfork_wake(handle);
-    signal.addEventListener("abort", wake);
-    try {
-      const result = await symbols.vmfork_wait(
-        handle,
-        known,
-        WAIT_INTERVAL_MS,
-        WAIT_TIMEOUT_MS,
-      );
-      if (result !== -ECANCELED) check("vmfork_wait", result);
-    } finally {
-      signal.removeEventListener("abort", wake);
+      await waitInShim(this.#shim, known, { ...WAIT, signal });
     }
   }
 }
