@@ -12,9 +12,15 @@ const ALL_SEALS = 15;
 const MAX_DESCRIPTOR = 65_536;
 /** So many unused numbers in a row are the end: the kernel gives out the lowest that is free. */
 const MAX_GAP = 1024;
-/** Milliseconds to wait for a realm that is just writing its copy. */
-const SEAL_TRIES = 50;
 const MAX_LINK = 128;
+
+// <fcntl.h>, <sys/file.h>: the same on x86-64 and arm64.
+const O_RDONLY_CLOEXEC = 0o2000000;
+const LOCK_EX_NB = 2 | 4;
+/** What all realms of this process, and nobody else, lock while they look for the copy or make it. */
+const LOCK_PATH = "/proc/self";
+/** Milliseconds to wait for another realm; a Worker that was ended in the middle never gives the lock back. */
+const LOCK_TRIES = 5000;
 
 const LIBC_SYMBOLS = {
   // int memfd_create(const char *name, unsigned int flags);
@@ -27,6 +33,10 @@ const LIBC_SYMBOLS = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // ssize_t readlink(const char *path, char *buf, size_t bufsiz);
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
+  // int open(const char *path, int flags);
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  // int flock(int fd, int operation);
+  flock: { parameters: ["i32", "i32"], result: "i32" },
   // int close(int fd);
   close: { parameters: ["i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -57,22 +67,37 @@ export function memfdPath(
   }
 }
 
-/**
- * The memory file with the lowest number, made if there is none. Realms that make one at the same time look
- * again once theirs is sealed, and wait for a lower one that is still being written.
- */
+/** The copy of another realm, or else our own. Without the lock two realms could make one each. */
 function sharedMemfd(
   libc: Libc,
   file: ShimFile,
   bytes: Uint8Array<ArrayBuffer>,
 ): number {
-  const found = findMemfd(libc, file, bytes, MAX_DESCRIPTOR);
-  if (found !== undefined) return found;
-  const own = createMemfd(libc, file, bytes);
-  const lower = findMemfd(libc, file, bytes, own);
-  if (lower === undefined) return own;
-  libc.close(own);
-  return lower;
+  const lock = takeLock(libc);
+  try {
+    return findMemfd(libc, file, bytes) ?? createMemfd(libc, file, bytes);
+  } finally {
+    if (lock >= 0) libc.close(lock); // which gives it back
+  }
+}
+
+/**
+ * The descriptor that holds the lock; negative without `/proc`, where no copy could be found either. If the lock
+ * is never given back, it is done without: a second copy is worse than one, and none at all worse than both.
+ */
+function takeLock(libc: Libc): number {
+  const descriptor = libc.open(cString(LOCK_PATH), O_RDONLY_CLOEXEC);
+  if (descriptor < 0) return descriptor;
+  const sleep = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; tries < LOCK_TRIES; tries++) {
+    if (libc.flock(descriptor, LOCK_EX_NB) === 0) break;
+    Atomics.wait(sleep, 0, 0, 1);
+  }
+  return descriptor;
+}
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
 }
 
 function openLibc(): Deno.DynamicLibrary<typeof LIBC_SYMBOLS> {
@@ -91,7 +116,7 @@ function createMemfd(
   bytes: Uint8Array<ArrayBuffer>,
 ): number {
   const descriptor = libc.memfd_create(
-    new TextEncoder().encode(`${file.name}\0`),
+    cString(file.name),
     MFD_CLOEXEC | MFD_ALLOW_SEALING,
   );
   if (descriptor < 0) throw new ShimError("load", "memfd_create() failed");
@@ -127,39 +152,32 @@ function findMemfd(
   libc: Libc,
   file: ShimFile,
   bytes: Uint8Array<ArrayBuffer>,
-  below: number,
 ): number | undefined {
   let gap = 0;
-  for (let descriptor = 3; descriptor < below && gap < MAX_GAP; descriptor++) {
-    const target = readLink(libc, `/proc/self/fd/${descriptor}`);
+  for (let fd = 3; fd < MAX_DESCRIPTOR && gap < MAX_GAP; fd++) {
+    const target = readLink(libc, `/proc/self/fd/${fd}`);
     gap = target === undefined ? gap + 1 : 0;
     if (
       target === `/memfd:${file.name} (deleted)` &&
-      isSealed(libc, descriptor) && hasBytes(libc, descriptor, bytes)
-    ) return descriptor;
+      isSealed(libc, fd) && hasBytes(libc, fd, bytes)
+    ) return fd;
   }
   return undefined;
 }
 
 function readLink(libc: Libc, path: string): string | undefined {
   const link = new Uint8Array(MAX_LINK);
-  const name = new TextEncoder().encode(`${path}\0`);
-  const length = Number(libc.readlink(name, link, BigInt(MAX_LINK)));
+  const length = Number(
+    libc.readlink(cString(path), link, BigInt(MAX_LINK)),
+  );
   if (length < 0) return undefined;
   return new TextDecoder().decode(link.subarray(0, length));
 }
 
-/** Waits a little for a realm that is just writing it. */
 function isSealed(libc: Libc, descriptor: number): boolean {
-  const sleep = new Int32Array(new SharedArrayBuffer(4));
-  for (let tries = 0; tries < SEAL_TRIES; tries++) {
-    const seals = libc.fcntl(descriptor, F_GET_SEALS, 0);
-    if (seals < 0) return false;
-    // The kernel may add seals of its own (vm.memfd_noexec).
-    if ((seals & ALL_SEALS) === ALL_SEALS) return true;
-    Atomics.wait(sleep, 0, 0, 1);
-  }
-  return false;
+  const seals = libc.fcntl(descriptor, F_GET_SEALS, 0);
+  // The kernel may add seals of its own (vm.memfd_noexec).
+  return seals >= 0 && (seals & ALL_SEALS) === ALL_SEALS;
 }
 
 function hasBytes(

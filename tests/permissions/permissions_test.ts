@@ -170,6 +170,18 @@ test("Workers each have a generator of their own, and may be ended while they dr
   assert.equal(memoryFiles, 1); // one shim, and so one count, for the whole process
 });
 
+test("Workers that load the embedded shim at the same moment do so one after another, and share one", async () => {
+  const { stdout, stderr, code } = await runDeno("memfd_program.ts", [
+    "--allow-all", // to hold the lock, and to count the open memory files
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(JSON.parse(stdout), {
+    loaded: 12,
+    inSpiteOfLock: 0,
+    memoryFiles: 1,
+  });
+});
+
 /** Runs a program on a terminal, where Deno would ask if anything requested a permission. */
 async function onTerminal(
   program: string,
