@@ -23,7 +23,7 @@ import { thisRuntime } from "./runtime/mod.ts";
 import { nodeProcess } from "./runtime/node_process.ts";
 import { loadShim, type NoShim, SHIM_FOLDERS } from "./shim/load.ts";
 import { type Shim, ShimError } from "./shim/shim.ts";
-import { waitInShim } from "./shim/wait.ts";
+import { guardInShim } from "./shim/wait.ts";
 import { ShimSource } from "./sources/shim_source.ts";
 
 /**
@@ -51,10 +51,6 @@ export class GuardianError extends Error {
 export interface Healing {
   /** Where the fork was seen, for example `"vmgenid"` or `"acpi-events"`; `"start"` for the first. */
   readonly seenBy: string;
-  /** How many bytes were written; they are never shown. */
-  readonly bytes: number;
-  /** How long the call took, in milliseconds. */
-  readonly ms: number;
 }
 
 /** What is watched. */
@@ -128,26 +124,19 @@ export async function guard(
     }
     const intervalMs = wanted ?? chooseInterval(source);
     let known = look(source);
-    const first = heal(shim, "start");
+    healNow(shim);
     const sources = protection.sources.map(({ name }) => name);
     onStart?.({ sources, intervalMs });
-    onHealed?.(first);
+    onHealed?.({ seenBy: "start" });
     while (!signal?.aborted) {
-      const count = look(source);
-      if (count === 0) {
+      if (look(source) === 0) {
         await new Promise((resolve) => setTimeout(resolve, intervalMs));
         continue;
       }
-      if (count === known) {
-        await waitInShim(shim, known, {
-          intervalMs,
-          timeoutMs: WAIT_TIMEOUT_MS,
-          signal,
-        });
-        continue;
-      }
-      known = count; // before the healing: a fork during it is seen after it
-      onHealed?.(heal(shim, source.changedBy()));
+      const healed = await healNext(shim, known, intervalMs, signal);
+      if (healed === 0) continue;
+      known = healed; // the count of before the healing: a fork during it is seen next
+      onHealed?.({ seenBy: source.changedBy() });
     }
   } finally {
     close();
@@ -176,18 +165,37 @@ function look(source: ShimSource): number {
   throw new GuardianError("Cannot guard as what shows forks cannot be read");
 }
 
+/** @throws {GuardianError} If the kernel refuses */
+function healNow({ symbols }: Shim): void {
+  const result = symbols.vmfork_heal_kernel();
+  if (result < 0) throw notHealed(new ShimError("vmfork_heal_kernel", -result));
+}
+
 /**
- * Once is enough: the id stands in the page before the first instruction after resume.
+ * Once a fork is enough: the id stands in the page before the first instruction after resume.
  *
  * @throws {GuardianError} If the kernel refuses
  */
-function heal({ symbols }: Shim, seenBy: string): Healing {
-  const start = performance.now();
-  const bytes = symbols.vmfork_heal_kernel();
-  const ms = performance.now() - start;
-  if (bytes >= 0) return { seenBy, bytes, ms };
-  const cause = new ShimError("vmfork_heal_kernel", -bytes);
-  throw cannot("the kernel is not healed", OBSTACLES[cause.errno ?? ""], cause);
+async function healNext(
+  shim: Shim,
+  known: number,
+  intervalMs: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const timeoutMs = WAIT_TIMEOUT_MS;
+  try {
+    return await guardInShim(shim, known, { intervalMs, timeoutMs, signal });
+  } catch (error) {
+    throw error instanceof ShimError ? notHealed(error) : error;
+  }
+}
+
+function notHealed(cause: ShimError): GuardianError {
+  return cannot(
+    "the kernel is not healed",
+    OBSTACLES[cause.errno ?? ""],
+    cause,
+  );
 }
 
 /** What the refusals mean, by errno. */
@@ -249,10 +257,8 @@ async function main(args: readonly string[]): Promise<number> {
       signal: end.signal,
       onStart: ({ sources, intervalMs }) =>
         console.log(`guarding by ${sources.join(", ")} every ${intervalMs} ms`),
-      onHealed: ({ seenBy, bytes, ms }) => {
-        const took = `${bytes} bytes written in ${ms.toFixed(3)} ms`;
-        console.log(`healed the kernel, seen by ${seenBy}: ${took}`);
-      },
+      onHealed: ({ seenBy }) =>
+        console.log(`healed the kernel, seen by ${seenBy}`),
     });
     console.log("ended");
     return 0;

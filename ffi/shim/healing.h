@@ -56,7 +56,7 @@ static int write_all(int fd, const uint8_t *from, int size)
 	return size;
 }
 
-static int heal_kernel(int fd)
+static int reseed_kernel(int fd)
 {
 	uint8_t bytes[HEALING_SIZE];
 	int size = gather_healing(bytes), ret;
@@ -69,15 +69,34 @@ static int heal_kernel(int fd)
 	return ret < 0 ? ret : size;
 }
 
-EXPORT int32_t vmfork_heal_kernel(void)
+static int heal_kernel(void)
 {
 	int fd = open_random(), ret;
 
 	if (fd < 0)
 		return fd;
-	ret = heal_kernel(fd);
+	ret = reseed_kernel(fd);
 	sys_close(fd);
 	return ret;
+}
+
+EXPORT int32_t vmfork_heal_kernel(void)
+{
+	return heal_kernel();
+}
+
+/*
+ * Heals in the very thread that sees the fork: whoever waits for it may need long to wake up, and till then the kernel
+ * gives every clone the same. Returns the count that it healed for, 0 if there was nothing to heal.
+ */
+EXPORT int32_t vmfork_guard(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms)
+{
+	int ret = wait_in_slot(handle, &known, interval_ms, timeout_ms);
+
+	if (ret <= 0 || !known)
+		return ret < 0 ? ret : 0;
+	ret = heal_kernel();
+	return ret < 0 ? ret : (int32_t)(known & INT32_MAX);
 }
 
 #endif

@@ -50,6 +50,7 @@ SHIM int32_t vmfork_wiped(int32_t realm);
 SHIM int32_t vmfork_unwiped(void);
 SHIM uint32_t vmfork_quiesced(void);
 SHIM int32_t vmfork_heal_kernel(void);
+SHIM int32_t vmfork_guard(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms);
 
 enum {
 	UNIQUE_ID_SIZE = 16,
@@ -108,6 +109,7 @@ enum function {
 	UNWIPED,
 	QUIESCED,
 	HEAL_KERNEL,
+	GUARD,
 	FUNCTIONS
 };
 
@@ -147,7 +149,8 @@ static const struct {
 	[WIPED] = { "vmfork_wiped", { INT32 } },
 	[UNWIPED] = { "vmfork_unwiped", { NONE } },
 	[QUIESCED] = { "vmfork_quiesced", { NONE } },
-	[HEAL_KERNEL] = { "vmfork_heal_kernel", { NONE } }
+	[HEAL_KERNEL] = { "vmfork_heal_kernel", { NONE } },
+	[GUARD] = { "vmfork_guard", { INT32, UINT32, UINT32, INT32 } }
 };
 
 /* Arguments */
@@ -322,7 +325,7 @@ static napi_value call_plain(napi_env env, napi_callback_info info)
 /* Waiting, on a thread of the pool. Places are static, since a wait may outlast whatever began it. */
 
 static struct pending {
-	bool taken;
+	bool taken, heals;
 	int32_t handle, timeout_ms, result;
 	uint32_t known, interval_ms;
 	napi_deferred deferred;
@@ -347,8 +350,12 @@ static void run_wait(napi_env env, void *data)
 	struct pending *pending = data;
 
 	(void)env;
-	pending->result =
-		vmfork_wait(pending->handle, pending->known, pending->interval_ms, pending->timeout_ms);
+	if (pending->heals) /* no pointer to either, which would have to be relocated */
+		pending->result =
+			vmfork_guard(pending->handle, pending->known, pending->interval_ms, pending->timeout_ms);
+	else
+		pending->result =
+			vmfork_wait(pending->handle, pending->known, pending->interval_ms, pending->timeout_ms);
 }
 
 /* In the event loop. It runs also while an environment is torn down; then no promise can be resolved, nor need be. */
@@ -381,7 +388,7 @@ static bool queue_wait(napi_env env, struct pending *pending, napi_value *promis
 	return false;
 }
 
-static napi_value call_wait(napi_env env, napi_callback_info info)
+static napi_value begin_wait(napi_env env, napi_callback_info info, bool heals)
 {
 	struct argument arguments[MAX_ARGUMENTS];
 	struct pending *pending;
@@ -392,6 +399,7 @@ static napi_value call_wait(napi_env env, napi_callback_info info)
 	pending = take_place();
 	if (!pending)
 		return refuse(env);
+	pending->heals = heals;
 	pending->handle = (int32_t)arguments[0].number;
 	pending->known = arguments[1].number;
 	pending->interval_ms = arguments[2].number;
@@ -402,6 +410,16 @@ static napi_value call_wait(napi_env env, napi_callback_info info)
 	return refuse(env);
 }
 
+static napi_value call_wait(napi_env env, napi_callback_info info)
+{
+	return begin_wait(env, info, false);
+}
+
+static napi_value call_guard(napi_env env, napi_callback_info info)
+{
+	return begin_wait(env, info, true);
+}
+
 /* The door */
 
 static bool add_function(napi_env env, napi_value exports, enum function function)
@@ -410,6 +428,7 @@ static bool add_function(napi_env env, napi_value exports, enum function functio
 				       function == LOOK	      ? call_look :
 				       function == QUIESCED   ? call_quiesced :
 				       function == WAIT	      ? call_wait :
+				       function == GUARD      ? call_guard :
 								call_plain;
 	const char *name = functions[function].name;
 	napi_value value = NULL;

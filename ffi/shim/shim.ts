@@ -81,6 +81,13 @@ export interface ShimSymbols {
   vmfork_quiesced(): number;
   /** Writes the id and hardware randomness to `/dev/urandom` and has the kernel reseed; root only. */
   vmfork_heal_kernel(): number;
+  /** Waits as {@linkcode ShimSymbols.vmfork_wait} does, and heals the kernel as soon as the count grows: the count then, or 0. */
+  vmfork_guard(
+    handle: number,
+    known: number,
+    intervalMs: number,
+    timeoutMs: number,
+  ): Promise<number>;
 }
 
 // vmfork.c: enum hardware.

@@ -8,7 +8,7 @@
  */
 
 /** The ABI version that {@linkcode SHIM_SYMBOLS} describes, as returned by `vmfork_abi()`. */
-export const SHIM_ABI = 2;
+export const SHIM_ABI = 3;
 
 /** The symbols for `Deno.dlopen`, each with its C prototype. */
 export const SHIM_SYMBOLS = {
@@ -82,4 +82,11 @@ export const SHIM_SYMBOLS = {
   vmfork_quiesced: { parameters: [], result: "u32" },
   // int32_t vmfork_heal_kernel(void); id and hardware randomness into /dev/urandom, then RNDRESEEDCRNG; bytes written
   vmfork_heal_kernel: { parameters: [], result: "i32" },
+  // int32_t vmfork_guard(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms); waits, and heals at
+  // once when the count grows; the count that it healed for, 0 = nothing to heal
+  vmfork_guard: {
+    parameters: ["i32", "u32", "u32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
 } as const satisfies Deno.ForeignLibraryInterface;

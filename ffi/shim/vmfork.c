@@ -24,7 +24,7 @@
 /* Mirrored in TypeScript */
 
 enum {
-	ABI = 2,
+	ABI = 3,
 	UNIQUE_ID_SIZE = 16,
 	SEED_SIZE = 104,
 	NONCE_SIZE = 12,

@@ -19,21 +19,39 @@ export interface WaitOptions {
  * @throws {ShimError} If no wait can be had
  */
 export async function waitInShim(
+  shim: Shim,
+  known: number,
+  options: WaitOptions,
+): Promise<void> {
+  await wait(shim, "vmfork_wait", known, options);
+}
+
+/**
+ * The same, but the shim heals the kernel at once when the count grows, in the thread that saw it.
+ *
+ * @returns the count that it healed for; 0 if there was nothing to heal
+ * @throws {ShimError} If no wait can be had, or the kernel refuses
+ */
+export function guardInShim(
+  shim: Shim,
+  known: number,
+  options: WaitOptions,
+): Promise<number> {
+  return wait(shim, "vmfork_guard", known, options);
+}
+
+async function wait(
   { symbols }: Shim,
+  how: "vmfork_wait" | "vmfork_guard",
   known: number,
   { intervalMs, timeoutMs, signal }: WaitOptions,
-): Promise<void> {
+): Promise<number> {
   const handle = check("vmfork_wait_open", symbols.vmfork_wait_open());
   const wake = (): void => void symbols.vmfork_wake(handle);
   signal?.addEventListener("abort", wake);
   try {
-    const result = await symbols.vmfork_wait(
-      handle,
-      known,
-      intervalMs,
-      timeoutMs,
-    );
-    if (result !== -ECANCELED) check("vmfork_wait", result);
+    const result = await symbols[how](handle, known, intervalMs, timeoutMs);
+    return result === -ECANCELED ? 0 : check(how, result);
   } finally {
     signal?.removeEventListener("abort", wake);
   }

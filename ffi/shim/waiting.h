@@ -177,8 +177,8 @@ static uint32_t look_while_waiting(void)
 	return generation ? generation : read_generation();
 }
 
-/* Both in ns; a timeout of UINT64_MAX is none. */
-static int watch_generation(const struct slot *slot, uint32_t known, uint64_t interval, uint64_t timeout)
+/* Both in ns; a timeout of UINT64_MAX is none. Where the count is another one, it takes the place of the known one. */
+static int watch_generation(const struct slot *slot, uint32_t *known, uint64_t interval, uint64_t timeout)
 {
 	uint64_t now = 0, deadline, pause;
 	int ret;
@@ -188,8 +188,10 @@ static int watch_generation(const struct slot *slot, uint32_t known, uint64_t in
 	while (!ret) {
 		const uint32_t generation = look_while_waiting();
 
-		if (!generation || generation != known)
+		if (!generation || generation != *known) {
+			*known = generation;
 			return 1;
+		}
 		if (get_state(slot) & SLOT_WOKEN)
 			return -ECANCELED;
 		if (now >= deadline)
@@ -202,7 +204,7 @@ static int watch_generation(const struct slot *slot, uint32_t known, uint64_t in
 	return ret;
 }
 
-EXPORT int32_t vmfork_wait(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms)
+static int wait_in_slot(int32_t handle, uint32_t *known, uint32_t interval_ms, int32_t timeout_ms)
 {
 	struct slot *slot = &slots[(uint32_t)handle % MAX_WAITS];
 	const uint32_t sequence = (uint32_t)handle >> HANDLE_SEQUENCE_SHIFT;
@@ -221,6 +223,11 @@ EXPORT int32_t vmfork_wait(int32_t handle, uint32_t known, uint32_t interval_ms,
 	ret = watch_generation(slot, known, interval_ms * NSEC_PER_MSEC, timeout);
 	set_state(slot, make_state(sequence, SLOT_FREE));
 	return ret;
+}
+
+EXPORT int32_t vmfork_wait(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms)
+{
+	return wait_in_slot(handle, &known, interval_ms, timeout_ms);
 }
 
 #endif

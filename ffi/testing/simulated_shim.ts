@@ -158,6 +158,10 @@ class SimulatedSymbols {
         this.#waits.size < MAX_WAITS ? this.#nextWait++ : -EMFILE,
       vmfork_wait: (handle, known, interval, timeout) =>
         this.#wait(handle, known, interval, timeout),
+      vmfork_guard: async (handle, known, interval, timeout) => {
+        const waited = await this.#wait(handle, known, interval, timeout);
+        return waited === 1 ? -EPERM : waited;
+      },
       vmfork_wake: (handle) => this.#wake(handle),
       vmfork_close: () => {
         for (const handle of [...this.#waits.keys()]) this.#wake(handle);

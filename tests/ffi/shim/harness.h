@@ -43,6 +43,7 @@ int32_t vmfork_wiped(int32_t realm);
 int32_t vmfork_unwiped(void);
 uint32_t vmfork_quiesced(void);
 int32_t vmfork_heal_kernel(void);
+int32_t vmfork_guard(int32_t handle, uint32_t known, uint32_t interval_ms, int32_t timeout_ms);
 
 enum { DRAW = 1, SEED = 2 };
 enum { SEALED = 1, MAPPED = 2, INHERITED = 4, CLOCK = 8, CLOCK_NOTIFIES = 16, WATCHED_FILE = 32, EVENTS = 64, QUIESCED = 128 };

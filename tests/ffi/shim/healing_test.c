@@ -196,6 +196,68 @@ static void it_works_sealed_and_quiesced(void)
 	check_equal(vmfork_heal_kernel(), HARDWARE + CYCLES);
 }
 
+enum { INTERVAL = 1, SHORT = 5, FOR_EVER = -1 };
+
+static void check_requested(int times)
+{
+	check_equal(fake.made[CALL_IOCTL], times);
+}
+
+static void a_guard_heals_for_a_fork_with_the_new_id(void)
+{
+	uint8_t expected[ID + HARDWARE + CYCLES];
+
+	set_up_with_id();
+	write_memory(ID_ADDRESS, "fedcba9876543210", ID);
+	check_equal(vmfork_guard(vmfork_wait_open(), 2, INTERVAL, FOR_EVER), 3);
+	memcpy(expected, "fedcba9876543210", ID);
+	put_hardware(expected + ID, 9);
+	memcpy(expected + ID + HARDWARE, CYCLE_COUNT, CYCLES);
+	check_written(expected, sizeof(expected));
+	check_requested(1);
+}
+
+static void a_guard_heals_for_what_it_had_not_known(void)
+{
+	set_up_with_id();
+	check_equal(vmfork_guard(vmfork_wait_open(), 1, INTERVAL, FOR_EVER), 2);
+	check_requested(1);
+}
+
+static void a_guard_does_nothing_until_a_fork(void)
+{
+	int handle;
+
+	set_up_with_id();
+	check_equal(vmfork_guard(vmfork_wait_open(), 2, INTERVAL, SHORT), 0);
+	check_equal(vmfork_guard(-1, 1, INTERVAL, FOR_EVER), -EBADF);
+	handle = vmfork_wait_open();
+	check_equal(vmfork_wake(handle), 0);
+	check_equal(vmfork_guard(handle, 2, INTERVAL, FOR_EVER), -ECANCELED);
+	check_requested(0);
+}
+
+static void a_guard_does_nothing_while_quiesced_and_heals_after_it(void)
+{
+	int realm;
+
+	set_up_with_id();
+	realm = vmfork_join();
+	check_equal(vmfork_quiesce(realm), 0);
+	check_equal(vmfork_guard(vmfork_wait_open(), 2, INTERVAL, FOR_EVER), 0);
+	check_requested(0);
+	check_equal(vmfork_resume(realm), 0);
+	check_equal(vmfork_guard(vmfork_wait_open(), 2, INTERVAL, FOR_EVER), 3);
+	check_requested(1);
+}
+
+static void a_guard_passes_the_kernels_refusal(void)
+{
+	set_up_with_id();
+	fail_call(CALL_IOCTL, 1, 1, EPERM);
+	check_equal(vmfork_guard(vmfork_wait_open(), 1, INTERVAL, FOR_EVER), -EPERM);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -211,6 +273,11 @@ int main(void)
 		TEST(errors_of_writing_are_passed),
 		TEST(the_kernels_refusal_to_reseed_is_passed),
 		TEST(it_works_sealed_and_quiesced),
+		TEST(a_guard_heals_for_a_fork_with_the_new_id),
+		TEST(a_guard_heals_for_what_it_had_not_known),
+		TEST(a_guard_does_nothing_until_a_fork),
+		TEST(a_guard_does_nothing_while_quiesced_and_heals_after_it),
+		TEST(a_guard_passes_the_kernels_refusal),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

@@ -46,7 +46,7 @@ static void it_starts_at_1_unmapped_and_unsealed(void)
 	uint8_t id[16];
 
 	load();
-	check_equal(call(vmfork_abi), 2);
+	check_equal(call(vmfork_abi), 3);
 	check_equal(call(vmfork_generation), 1);
 	check_equal(call(vmfork_status), 0);
 	check_equal(call(vmfork_unique_id, id), 0);

@@ -102,6 +102,7 @@ describe("napi_register_module_v1()", () => {
       vmfork_wiped: [[]],
       vmfork_wait: [[], [1, 2, 3]],
       vmfork_wake: [[]],
+      vmfork_guard: [[], [1, 2, 3]],
     };
     for (const [name, lists] of Object.entries(calls)) {
       const call = shim[name as keyof ShimSymbols] as (
@@ -201,5 +202,16 @@ describe("vmfork_wait() of Node-API", () => {
   it("resolves with -EBADF for a handle that is not open", async () => {
     assert.equal(await shim.vmfork_wait(-1, 1, 5, 5), -EBADF);
     assert.equal(shim.vmfork_wake(-1), -EBADF);
+  });
+
+  // Healing stays out of these tests: as root it would reach the machine's kernel.
+  it("waits in vmfork_guard() too, which has nothing to heal until the count grows", async () => {
+    const count = shim.vmfork_generation();
+    const [late, woken] = [shim.vmfork_wait_open(), shim.vmfork_wait_open()];
+    assert.equal(await shim.vmfork_guard(late, count, 5, 20), 0);
+    assert.equal(shim.vmfork_wake(woken), 0);
+    const waited = await shim.vmfork_guard(woken, count, 5, 60_000);
+    assert.equal(waited, -ECANCELED);
+    assert.equal(await shim.vmfork_guard(-1, 1, 5, 5), -EBADF);
   });
 });

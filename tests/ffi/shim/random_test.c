@@ -41,9 +41,9 @@ static void give_seeds(const uint64_t *words, size_t count)
 	fake.seed_count = count;
 }
 
-static void abi_is_2(void)
+static void abi_is_3(void)
 {
-	check_equal(vmfork_abi(), 2);
+	check_equal(vmfork_abi(), 3);
 }
 
 static void hardware_is_tested_once(void)
@@ -345,7 +345,7 @@ static void no_buffer_is_refused(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		TEST(abi_is_2),
+		TEST(abi_is_3),
 		TEST(hardware_is_tested_once),
 		TEST(hardware_that_is_absent_is_not_touched),
 		TEST(hardware_may_be_draw_alone),

@@ -28,7 +28,6 @@ const FOLDER = "/usr/local/lib/vmfork";
 const UNIT = "vmfork-guardian.service";
 /** Deno starts slowly in an emulated machine that spins at the same time. */
 const START_TIMEOUT_MS = 300_000;
-const HEALED = /seen by (\S+): \d+ bytes written in ([\d.]+) ms/;
 const STARTED = "healed the kernel, seen by start";
 
 const KERNELS = [{ kernel: "6.12", driver: true }, {
@@ -128,7 +127,6 @@ async function forkOften(
   const { kernel, driver, guarded } = setting;
   const equal: number[] = [];
   const partedMs: number[] = [];
-  const calls: number[] = [];
   let draws = 0;
   for (let round = 0; round < rounds; round++) {
     if (round > 0) await machine.resume();
@@ -140,7 +138,7 @@ async function forkOften(
       pair.push(spins(await clone.receive("draws")));
       if (driver) await clone.waitForConsole(RESEEDED);
       else assert.equal(clone.reseeds(), 0, "the kernel sees no fork");
-      if (guarded) calls.push((await healing(clone, "vmgenid")).ms);
+      if (guarded) await healing(clone, "vmgenid");
       await room.end(clone);
     }
     room.discard(snapshot);
@@ -171,7 +169,6 @@ async function forkOften(
     equal.join(" "),
     round(partedMs, median),
     round(partedMs, (list) => Math.max(...list)),
-    guarded ? round(calls, median) : "",
   ];
 }
 
@@ -186,7 +183,6 @@ function forksTable(rows: Row[], rounds: number): Table {
       "equal in a row, of 8,192",
       "parted after ms, median",
       "at most",
-      "the guardian's call, ms",
     ],
     rows,
   };
@@ -265,15 +261,8 @@ async function describeUnit(machine: Machine): Promise<Table> {
 }
 
 /** The guardian's line about a fork. */
-async function healing(
-  machine: Machine,
-  source: string,
-): Promise<{ readonly ms: number }> {
+async function healing(machine: Machine, source: string): Promise<void> {
   await machine.waitForConsole(`healed the kernel, seen by ${source}`);
-  const line = machine.console().split("\n").findLast((line) =>
-    HEALED.exec(line)?.[1]?.startsWith(source)
-  );
-  return { ms: Number(HEALED.exec(line ?? "")?.[2]) };
 }
 
 function hexOf({ hex }: Spin): string {
