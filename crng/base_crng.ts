@@ -489,7 +489,6 @@ export class BaseCrng {
       const id = this.#readId();
       const { known } = this.#history;
       const forked = known !== 0 && generation !== known;
-      const by = changedBy(this.#source);
       const wantsSeed = occasion !== "draw" || this.#strategy.wantsSeed({
         forked,
         idChanged: this.#idChanged(id),
@@ -497,6 +496,7 @@ export class BaseCrng {
       });
       if (wantsSeed) this.#entropy.fill(seed);
       const now = this.#clock.now();
+      const event = this.#eventOf(occasion, generation, now);
       // A port may have closed it, or wiped what was fetched.
       if (this.#secrets.wipes !== wipes) throw this.#wiped();
 
@@ -519,7 +519,6 @@ export class BaseCrng {
         this.#forkSeenAt = now;
       }
       this.#nextReseed = nextReseed(now, this.#forkSeenAt);
-      const event = this.#eventOf(occasion, generation, by, now);
       if (event !== undefined) this.#listeners.notify(event);
       this.#history.note(generation, event);
       this.#seededUnder = generation; // never a later reading
@@ -537,10 +536,11 @@ export class BaseCrng {
   #eventOf(
     occasion: Occasion,
     after: number,
-    by: string,
     when: number,
   ): VmForkEvent | undefined {
-    const event = this.#history.event(after, by, when);
+    const seenBy = (from: number, to: number) =>
+      changedBy(this.#source, from, to);
+    const event = this.#history.event(after, seenBy, when);
     if (event !== undefined || occasion !== "told") return event;
     const before = this.#history.known || after;
     return { before, after, source: "notifyFork", when };

@@ -27,19 +27,23 @@ export class ForkHistory {
    * late source shows what a page has shown before.
    *
    * @param after the count
-   * @param by where its last change was seen
+   * @param seenBy where the changes from one count to another were seen
    * @param when the time, in milliseconds
    */
-  event(after: number, by: string, when: number): VmForkEvent | undefined {
+  event(
+    after: number,
+    seenBy: (before: number, after: number) => string,
+    when: number,
+  ): VmForkEvent | undefined {
     // The resume is the last change that nobody tells of: any other came after it.
     const before = this.#quiesced ? after - 1 : this.#known;
     if (before === 0 || after === before) return undefined;
-    // More than one step may hide a fork behind what was seen last.
-    if (after - before === 1) {
-      if (by === RESUME) return undefined;
-      if (isLate(by) && when - this.#pageTold < SAME_FORK_MS) return undefined;
+    const source = withoutResumes(seenBy(before, after));
+    if (source === "") return undefined;
+    if (isLate(source) && when - this.#pageTold < SAME_FORK_MS) {
+      return undefined;
     }
-    return { before, after, source: by, when };
+    return { before, after, source, when };
   }
 
   /**
@@ -66,9 +70,16 @@ export class ForkHistory {
   }
 }
 
-/** A fork that a source has shown at once; the program itself is none, and the end of a quiesce no fork. */
+/** A fork that a source has shown at once; the program itself is none. */
 function isPage(by: string): boolean {
-  return !isLate(by) && by !== RESUME && by !== NOTIFY_FORK;
+  return !isLate(by) && by !== NOTIFY_FORK;
+}
+
+/** Each place once, without the ends of quiesces, which are no forks. */
+function withoutResumes(by: string): string {
+  const names = new Set(by.split("+"));
+  names.delete(RESUME);
+  return [...names].join("+");
 }
 
 function isLate(by: string): boolean {

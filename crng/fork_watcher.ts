@@ -130,8 +130,7 @@ export class ForkWatcher {
       const { source, clock } = this.#ports;
       const after = countOf(source);
       if (!(after > 0) || after === this.#history.known) return;
-      const by = changedBy(source);
-      const event = this.#history.event(after, by, clock.now());
+      const event = this.#eventOf(source, after, clock.now());
       this.#reseed();
       this.#tell(after, event);
     } catch {
@@ -146,9 +145,19 @@ export class ForkWatcher {
     if (event.source === "notifyFork" || known === 0) {
       this.#tell(event.after, event);
     } else if (event.after !== known) {
-      const { after, source, when } = event;
-      this.#tell(after, this.#history.event(after, source, when));
+      const { after, when } = event;
+      this.#tell(after, this.#eventOf(this.#ports.source, after, when));
     }
+  }
+
+  /** What to tell of a count, if anything. */
+  #eventOf(
+    source: GenerationSource,
+    after: number,
+    when: number,
+  ): VmForkEvent | undefined {
+    const seenBy = (from: number, to: number) => changedBy(source, from, to);
+    return this.#history.event(after, seenBy, when);
   }
 
   /** Takes another source into use, after a last look at the one before. */

@@ -47,10 +47,14 @@ export interface GenerationSource {
   look?(): number;
 
   /**
-   * Where the last change of the count was seen, for example `"vmgenid"` or `"acpi-events"`.
+   * Where the changes of the count were seen, for example `"vmgenid"`, joined by "+" if in several places.
+   * Of what it does not remember it names all that it may have been.
+   *
+   * @param before an earlier count
+   * @param after a later one
    * @default {the source's name}
    */
-  changedBy?(): string;
+  changedBy?(before: number, after: number): string;
 
   /** Whether it answers 0 on purpose: the process is quiesced, for a snapshot. @default {false} */
   quiesced?(): boolean;
@@ -145,7 +149,11 @@ export function countOf(source: GenerationSource): number {
   return lookAt(source) || source.generation();
 }
 
-/** Where the last change of the count was seen. */
-export function changedBy(source: GenerationSource): string {
-  return source.changedBy === undefined ? source.name : source.changedBy();
+/** Where the changes of the count were seen. */
+export function changedBy(
+  source: GenerationSource,
+  before: number,
+  after: number,
+): string {
+  return source.changedBy?.(before, after) ?? source.name;
 }

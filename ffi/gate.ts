@@ -6,8 +6,8 @@ export interface Gate {
   readonly quiesce: number;
   /** The count: 0 while shut; it has grown by 1 when it opens again. */
   readonly count: () => number;
-  /** Where the last change of the count was seen. */
-  changedBy(): string;
+  /** Where the changes of the count were seen. */
+  changedBy(before: number, after: number): string;
   /** This realm shuts it. A second call does nothing. */
   hold(): void;
   /** This realm lets go; it opens when the last realm has. */
@@ -56,7 +56,7 @@ export class LocalGate implements Gate {
 /** The gate of the process, which the shim keeps: it holds for draws of every realm at once. */
 export class ShimGate implements Gate {
   readonly #shim: Shim;
-  readonly #changedBy: () => string;
+  readonly changedBy: (before: number, after: number) => string;
   readonly count: () => number;
   /** This realm's handle; undefined while all places are taken. */
   #realm: number | undefined;
@@ -67,19 +67,18 @@ export class ShimGate implements Gate {
    * @param shim the shim
    * @param changedBy where the shim's count has changed
    */
-  constructor(shim: Shim, changedBy: () => string) {
+  constructor(
+    shim: Shim,
+    changedBy: (before: number, after: number) => string,
+  ) {
     this.#shim = shim;
-    this.#changedBy = changedBy;
+    this.changedBy = changedBy;
     this.count = shim.symbols.vmfork_generation;
     this.#join();
   }
 
   get quiesce(): number {
     return this.#shim.symbols.vmfork_quiesced();
-  }
-
-  changedBy(): string {
-    return this.#changedBy();
   }
 
   /**

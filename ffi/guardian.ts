@@ -135,8 +135,9 @@ export async function guard(
       }
       const healed = await healNext(shim, known, intervalMs, signal);
       if (healed === 0) continue;
+      const seenBy = source.changedBy(known, healed);
       known = healed; // the count of before the healing: a fork during it is seen next
-      onHealed?.({ seenBy: source.changedBy() });
+      onHealed?.({ seenBy });
     }
   } finally {
     close();

@@ -175,7 +175,7 @@ export class Realm {
     const own = isSource(options.source);
     const inShim = shim && new ShimSource(noSource, shim);
     const gate = inShim
-      ? new ShimGate(shim, () => inShim.changedBy())
+      ? new ShimGate(shim, (before, after) => inShim.changedBy(before, after))
       : own
       ? new LocalGate()
       : undefined;

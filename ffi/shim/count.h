@@ -12,9 +12,18 @@ enum word {
 	WORDS
 };
 
+enum {
+	REASON_BITS = 5, /* of enum source */
+	REASON_MASK = (1 << REASON_BITS) - 1,
+	REASONS = 6, /* that are remembered */
+	REASONS_SHIFT = 32
+};
+
+_Static_assert((int)SOURCE_RESUME <= REASON_MASK && REASONS * REASON_BITS <= REASONS_SHIFT, "the layout of history");
+
 static uint64_t last_words[WORDS];
-static uint32_t count = 1;
-static uint32_t changed_by;
+/* The count, and above it what made it grow, the last reason lowest: in one word, so that each growth has its own. */
+static uint64_t history = 1;
 static uint32_t status;
 
 static INLINE uint32_t get_status(void)
@@ -32,15 +41,29 @@ static void drop_status(uint32_t bits)
 	__atomic_fetch_and(&status, ~bits, __ATOMIC_ACQ_REL);
 }
 
-/* First the reason, then the growth: whoever finds the new count may ask for its reason. */
 static void grow_count(uint32_t sources)
 {
-	uint32_t old = __atomic_load_n(&count, __ATOMIC_RELAXED), new;
+	uint64_t old = __atomic_load_n(&history, __ATOMIC_RELAXED), new;
 
-	__atomic_store_n(&changed_by, sources, __ATOMIC_RELEASE);
 	do {
-		new = old == UINT32_MAX ? 1 : old + 1;
-	} while (!__atomic_compare_exchange_n(&count, &old, new, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+		const uint32_t count = (uint32_t)old == UINT32_MAX ? 1 : (uint32_t)old + 1;
+
+		new = (old >> REASONS_SHIFT << REASON_BITS | sources) << REASONS_SHIFT | count;
+	} while (!__atomic_compare_exchange_n(&history, &old, new, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+}
+
+/* What made it grow from one count to the other; `unknown` if that is not remembered. */
+static uint32_t get_reasons(uint32_t before, uint32_t after, uint32_t unknown)
+{
+	const uint64_t now = __atomic_load_n(&history, __ATOMIC_ACQUIRE);
+	const uint32_t later = (uint32_t)now - after, steps = after - before;
+	uint32_t reasons = 0;
+
+	if (later > REASONS || steps > REASONS - later)
+		return unknown;
+	for (uint32_t i = later; i < later + steps; i++)
+		reasons |= now >> (REASONS_SHIFT + i * REASON_BITS) & REASON_MASK;
+	return reasons;
 }
 
 static INLINE uint64_t get_last(int word)
@@ -55,7 +78,7 @@ static void set_last(int word, uint64_t value)
 
 static INLINE uint32_t get_count(void)
 {
-	return __atomic_load_n(&count, __ATOMIC_ACQUIRE);
+	return (uint32_t)__atomic_load_n(&history, __ATOMIC_ACQUIRE);
 }
 
 /* To begin to look at a source is news too. FIRST the count, THEN the word, as in generation.h. */

@@ -130,9 +130,10 @@ EXPORT uint32_t vmfork_look(void)
 	return look_at(ALL);
 }
 
-EXPORT uint32_t vmfork_changed_by(void)
+/* Of too long ago any may have been it. */
+EXPORT uint32_t vmfork_changed_by(uint32_t before, uint32_t after)
 {
-	return __atomic_load_n(&changed_by, __ATOMIC_ACQUIRE);
+	return get_reasons(before, after, find_sources(get_status()) | SOURCE_RESUME);
 }
 
 #endif

@@ -20,7 +20,7 @@
 SHIM uint32_t vmfork_abi(void);
 SHIM uint32_t vmfork_generation(void);
 SHIM uint32_t vmfork_look(void);
-SHIM uint32_t vmfork_changed_by(void);
+SHIM uint32_t vmfork_changed_by(uint32_t before, uint32_t after);
 SHIM int32_t vmfork_unique_id(uint8_t *id);
 SHIM int32_t vmfork_seed(uint8_t *seed);
 SHIM int32_t vmfork_nonce(uint8_t *nonce);
@@ -120,7 +120,7 @@ static const struct {
 	[ABI] = { "vmfork_abi", { NONE } },
 	[GENERATION] = { "vmfork_generation", { NONE } },
 	[LOOK] = { "vmfork_look", { NONE } },
-	[CHANGED_BY] = { "vmfork_changed_by", { NONE } },
+	[CHANGED_BY] = { "vmfork_changed_by", { UINT32, UINT32 } },
 	[UNIQUE_ID] = { "vmfork_unique_id", { UNIQUE_ID_SIZE } },
 	[SEED] = { "vmfork_seed", { SEED_SIZE } },
 	[NONCE] = { "vmfork_nonce", { NONCE_SIZE } },
@@ -247,7 +247,7 @@ static int32_t call_function(enum function function, const struct argument *a)
 	case ABI:
 		return (int32_t)vmfork_abi();
 	case CHANGED_BY:
-		return (int32_t)vmfork_changed_by();
+		return (int32_t)vmfork_changed_by(a[0].number, a[1].number);
 	case UNIQUE_ID:
 		return vmfork_unique_id(a[0].bytes);
 	case SEED:

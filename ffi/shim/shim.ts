@@ -8,8 +8,8 @@ export interface ShimSymbols {
   vmfork_generation(): number;
   /** The same, after a look at the ACPI events as well. */
   vmfork_look(): number;
-  /** `SOURCE_*` bits: where the last change of the count was seen. */
-  vmfork_changed_by(): number;
+  /** `SOURCE_*` bits: what made the count grow from one to the other, or may have if that is too long ago. */
+  vmfork_changed_by(before: number, after: number): number;
   /** Writes the unique id: 16, 0 = there is none, or a negated errno. */
   vmfork_unique_id(id: Uint8Array<ArrayBuffer>): number;
   /** Writes the fresh input of a reseed, 104 bytes. */

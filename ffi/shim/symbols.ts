@@ -18,8 +18,9 @@ export const SHIM_SYMBOLS = {
   vmfork_generation: { parameters: [], result: "u32" },
   // uint32_t vmfork_look(void); the same, after a look at the ACPI events as well
   vmfork_look: { parameters: [], result: "u32" },
-  // uint32_t vmfork_changed_by(void); enum source bits: where the last change of the count was seen
-  vmfork_changed_by: { parameters: [], result: "u32" },
+  // uint32_t vmfork_changed_by(uint32_t before, uint32_t after); enum source bits: what made the count grow from
+  // one to the other, or all that may have if that is too long ago
+  vmfork_changed_by: { parameters: ["u32", "u32"], result: "u32" },
   // int32_t vmfork_unique_id(uint8_t id[16]); 16, or 0 = there is none
   vmfork_unique_id: { parameters: ["buffer"], result: "i32" },
   // int32_t vmfork_seed(uint8_t seed[104]); getrandom(32) || hardware(32) || cycles(8) || getrandom(32) ^ hardware(32)

@@ -1,6 +1,9 @@
 import { changedBy, type GenerationSource, lookAt } from "../../crng/ports.ts";
 import type { Gate } from "../gate.ts";
 
+/** How many changes it can tell of. */
+const REMEMBERED = 6;
+
 /**
  * A source of the program's own, which knows nothing of a quiesce: behind a gate its count reads 0 while that
  * is shut, and has grown once it opens. One object for all that compare its counts.
@@ -14,7 +17,8 @@ export class GatedSource implements GenerationSource {
   #own = 0;
   #gateCount = 0;
   #count = 0;
-  #byGate = false;
+  /** Where the last changes were seen, the first of them first. */
+  readonly #seenBy: string[] = [];
 
   constructor(source: GenerationSource, gate: Gate) {
     this.name = source.name;
@@ -31,8 +35,10 @@ export class GatedSource implements GenerationSource {
     return this.#joined(lookAt(this.#source));
   }
 
-  changedBy(): string {
-    return this.#byGate ? this.#gate.changedBy() : changedBy(this.#source);
+  changedBy(before: number, after: number): string {
+    const first = this.#count - this.#seenBy.length;
+    if (before < first) return this.name;
+    return this.#seenBy.slice(before - first, after - first).join("+");
   }
 
   quiesced(): boolean {
@@ -53,12 +59,18 @@ export class GatedSource implements GenerationSource {
   #joined(own: number): number {
     const gate = this.#gate.count();
     if (!(own > 0 && gate > 0)) return 0;
-    if (own !== this.#own || gate !== this.#gateCount) {
-      this.#byGate = own === this.#own;
-      this.#own = own;
-      this.#gateCount = gate;
-      this.#count++;
-    }
+    if (own !== this.#own || gate !== this.#gateCount) this.#grow(own, gate);
     return this.#count;
+  }
+
+  #grow(own: number, gate: number): void {
+    const seenBy = own === this.#own
+      ? this.#gate.changedBy(this.#gateCount, gate)
+      : changedBy(this.#source, this.#own, own);
+    this.#seenBy.push(seenBy);
+    if (this.#seenBy.length > REMEMBERED) this.#seenBy.shift();
+    this.#own = own;
+    this.#gateCount = gate;
+    this.#count++;
   }
 }

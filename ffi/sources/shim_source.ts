@@ -57,9 +57,8 @@ export class ShimSource implements GenerationSource {
     this.#shim = shim;
   }
 
-  /** Where the last change of the count was seen, joined by "+" if in several. */
-  changedBy(): string {
-    const bits = this.#shim.symbols.vmfork_changed_by();
+  changedBy(before: number, after: number): string {
+    const bits = this.#shim.symbols.vmfork_changed_by(before, after);
     const names = CHANGED_BY.filter(([bit]) => bits & bit);
     return names.map(([, name]) => name).join("+") || this.name;
   }

@@ -84,7 +84,8 @@ class SimulatedSymbols {
   #sealed = false;
   #opened = false;
   #clock = 0;
-  #changedBy = 0;
+  /** What each growth of the count was for, from 2 on. */
+  readonly #reasons: number[] = [];
   readonly #realms: ({ wiped: boolean; holds: boolean } | undefined)[] = [];
   /** The number of the last quiesce. */
   #quiesces = 0;
@@ -121,7 +122,9 @@ class SimulatedSymbols {
         this.#machine.step();
         return this.#look(ALL);
       },
-      vmfork_changed_by: () => this.#changedBy,
+      vmfork_changed_by: (before, after) =>
+        this.#reasons.slice(before - 1, after - 1)
+          .reduce((bits, reason) => bits | reason, 0),
       vmfork_open_clock: () => this.#attachClock(CONFIRMED_BY_DRIVER, ENOENT),
       vmfork_adopt_clock: () => this.#attachClock(CONFIRMED_BY_PARENT, EINVAL),
       vmfork_map_clock: () => -EPERM,
@@ -202,11 +205,13 @@ class SimulatedSymbols {
       this.#last.set(source, now);
       changed |= source;
     }
-    if (changed !== 0) {
-      this.#count++;
-      this.#changedBy = changed;
-    }
+    if (changed !== 0) this.#grow(changed);
     return this.#count;
+  }
+
+  #grow(reason: number): void {
+    this.#reasons.push(reason);
+    this.#count++;
   }
 
   /** What a source shows at this moment. */
@@ -236,7 +241,7 @@ class SimulatedSymbols {
     if (this.#last.has(source)) return -EEXIST;
     if (!there) return -errno;
     this.#last.set(source, this.#show(source));
-    this.#count++;
+    this.#grow(source);
     return 0;
   }
 
@@ -262,10 +267,7 @@ class SimulatedSymbols {
   #resume(realm: number): number {
     const held = this.#quiesced;
     this.#realms[realm]!.holds = false;
-    if (held && !this.#quiesced) {
-      this.#count++;
-      this.#changedBy = SOURCE_RESUME;
-    }
+    if (held && !this.#quiesced) this.#grow(SOURCE_RESUME);
     return 0;
   }
 
@@ -322,7 +324,7 @@ class SimulatedSymbols {
     if (errno !== undefined) return -errno;
     this.#sealed = true;
     this.#last.set(SOURCE_VMGENID, this.#show(SOURCE_VMGENID));
-    this.#count++;
+    this.#grow(SOURCE_VMGENID);
     return CONFIRMED_BY_DRIVER;
   }
 

@@ -2,72 +2,99 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ForkHistory } from "../../crng/fork_history.ts";
 
-function seen(...steps: [count: number, by: string, when: number][]): string[] {
+/**
+ * What is told of these looks, each of which found that a source had changed, or several, one after another: the
+ * count grows by as many.
+ */
+function seen(...looks: [by: string, when: number][]): string[] {
   const history = new ForkHistory();
-  return steps.flatMap(([count, by, when]) => {
-    const event = history.event(count, by, when);
+  const reasons = [""];
+  history.note(1);
+  return looks.flatMap(([by, when]) => {
+    if (by !== "") reasons.push(...by.split(" "));
+    const count = reasons.length;
+    const seenBy = (before: number, after: number) =>
+      reasons.slice(before, after).join("+");
+    const event = history.event(count, seenBy, when);
     history.note(count, event);
-    return event === undefined ? [] : [`${event.before}-${event.after} ${by}`];
+    return event === undefined
+      ? []
+      : [`${event.before}-${event.after} ${event.source}`];
   });
 }
 
-test("ForkHistory tells of each change once, and of no first count", () => {
+test("ForkHistory tells of each change once", () => {
   assert.deepEqual(
-    seen([5, "", 0], [5, "vmgenid", 1], [6, "vmgenid", 2], [6, "vmgenid", 3]),
-    ["5-6 vmgenid"],
+    seen(["", 1], ["vmgenid", 2], ["", 3]),
+    ["1-2 vmgenid"],
   );
 });
 
-test("ForkHistory does not tell of the end of a quiesce, unless something else may hide behind it", () => {
+test("ForkHistory tells of no first count", () => {
+  const history = new ForkHistory();
+  assert.equal(history.event(5, () => "vmgenid", 0), undefined);
+});
+
+test("ForkHistory does not tell of the end of a quiesce, nor of several", () => {
+  assert.deepEqual(seen(["resume", 1], ["resume resume", 2]), []);
+});
+
+test("ForkHistory tells of a fork beside the end of a quiesce, whichever came last", () => {
   assert.deepEqual(
-    seen([1, "", 0], [2, "resume", 1], [4, "resume", 2], [5, "vmgenid", 3]),
-    ["2-4 resume", "4-5 vmgenid"],
+    seen(["vmgenid resume", 1], ["resume vmclock", 2]),
+    ["1-3 vmgenid", "3-5 vmclock"],
   );
 });
 
 test("ForkHistory takes what a late source shows within a second of a page for the same fork", () => {
   assert.deepEqual(
     seen(
-      [1, "", 0],
-      [2, "vmgenid", 100],
-      [3, "acpi-events", 120],
-      [4, "generation-file", 1099],
-      [5, "acpi-events", 1100],
-      [6, "acpi-events", 1101],
+      ["vmgenid", 100],
+      ["acpi-events", 120],
+      ["generation-file", 1099],
+      ["acpi-events", 1100],
+      ["acpi-events", 1101],
     ),
     ["1-2 vmgenid", "4-5 acpi-events", "5-6 acpi-events"],
   );
 });
 
-test("ForkHistory tells of a late source's change if a page's may hide behind it", () => {
+test("ForkHistory takes several late sources after a page for the same fork", () => {
   assert.deepEqual(
-    seen([1, "", 0], [2, "vmclock", 10], [4, "acpi-events", 20]),
-    ["1-2 vmclock", "2-4 acpi-events"],
+    seen(["vmclock", 10], ["acpi-events generation-file", 20]),
+    ["1-2 vmclock"],
+  );
+});
+
+test("ForkHistory tells of a page's change among those of late sources, and names them all", () => {
+  assert.deepEqual(
+    seen(["vmclock", 10], ["vmclock acpi-events", 20], ["acpi-events", 30]),
+    ["1-2 vmclock", "2-4 vmclock+acpi-events"],
+  );
+});
+
+test("ForkHistory names each place once", () => {
+  assert.deepEqual(
+    seen(["vmgenid vmgenid+acpi-events", 10]),
+    ["1-3 vmgenid+acpi-events"],
   );
 });
 
 test("ForkHistory takes a page that changes together with a late source for a page", () => {
   assert.deepEqual(
     seen(
-      [1, "", 0],
-      [2, "vmgenid+acpi-events", 10],
-      [3, "vmgenid+generation-file", 20],
-      [4, "acpi-events+generation-file", 30],
+      ["vmgenid+acpi-events", 10],
+      ["vmgenid+generation-file", 20],
+      ["acpi-events+generation-file", 30],
     ),
     ["1-2 vmgenid+acpi-events", "2-3 vmgenid+generation-file"],
   );
 });
 
-test("ForkHistory does not take a late source's change for one that the program or a quiesce has told of", () => {
+test("ForkHistory does not take a late source's change for one that the program has told of", () => {
   assert.deepEqual(
-    seen(
-      [1, "", 0],
-      [3, "resume", 10],
-      [4, "acpi-events", 20],
-      [5, "notifyFork", 30],
-      [6, "acpi-events", 40],
-    ),
-    ["1-3 resume", "3-4 acpi-events", "4-5 notifyFork", "5-6 acpi-events"],
+    seen(["acpi-events", 20], ["notifyFork", 30], ["acpi-events", 40]),
+    ["1-2 acpi-events", "2-3 notifyFork", "3-4 acpi-events"],
   );
 });
 
@@ -83,11 +110,11 @@ test("ForkHistory that begins in a quiesce tells of a fork of that time, and of 
   const forked = new ForkHistory();
   forked.begin(source, 0);
   const event = { before: 6, after: 7, source: "vmgenid", when: 1 };
-  assert.deepEqual(forked.event(7, "vmgenid", 1), event);
+  assert.deepEqual(forked.event(7, () => "vmgenid", 1), event);
   const resumed = new ForkHistory();
   resumed.begin(source, 0);
-  assert.equal(resumed.event(6, "resume", 1), undefined);
+  assert.equal(resumed.event(6, () => "resume", 1), undefined);
   const unreadable = new ForkHistory();
   unreadable.begin({ ...source, quiesced: () => false }, 0);
-  assert.equal(unreadable.event(7, "vmgenid", 1), undefined);
+  assert.equal(unreadable.event(7, () => "vmgenid", 1), undefined);
 });

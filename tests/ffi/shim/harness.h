@@ -13,7 +13,7 @@
 uint32_t vmfork_abi(void);
 uint32_t vmfork_generation(void);
 uint32_t vmfork_look(void);
-uint32_t vmfork_changed_by(void);
+uint32_t vmfork_changed_by(uint32_t before, uint32_t after);
 int32_t vmfork_unique_id(uint8_t *id);
 int32_t vmfork_seed(uint8_t *seed);
 int32_t vmfork_nonce(uint8_t *nonce);

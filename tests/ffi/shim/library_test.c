@@ -163,7 +163,7 @@ static void check_file(uint32_t width, const void *first, const void *second, si
 	check_equal(call(vmfork_generation), 3);
 	replace_in_folder("generation", first, size);
 	check_equal(call(vmfork_generation), 4);
-	check_equal(call(vmfork_changed_by), SEEN_FILE);
+	check_equal(call(vmfork_changed_by, 3, 4), SEEN_FILE);
 	/* A mapping would end the process here. */
 	check(!truncate(in_folder("generation"), 0));
 	check_equal(call(vmfork_generation), 0);
@@ -246,7 +246,7 @@ static void it_quiesces(void)
 	check_equal(call(vmfork_resume, realm), 0);
 	check_equal(call(vmfork_quiesced), 0);
 	check_equal(call(vmfork_generation), 2);
-	check_equal(call(vmfork_changed_by), SEEN_RESUME);
+	check_equal(call(vmfork_changed_by, 1, 2), SEEN_RESUME);
 	check_equal(call(vmfork_leave, realm), 0);
 	check_equal(call(vmfork_leave, realm), -EBADF);
 }

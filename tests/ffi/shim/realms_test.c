@@ -74,7 +74,7 @@ static void while_quiesced_there_is_no_count(void)
 	check_equal(vmfork_resume(realm), 0);
 	check_quiesced(false);
 	check_equal(vmfork_generation(), 2);
-	check_equal(vmfork_changed_by(), SEEN_RESUME);
+	check_equal(vmfork_changed_by(1, 2), SEEN_RESUME);
 }
 
 static void quiescing_twice_is_quiescing_once(void)
@@ -110,7 +110,7 @@ static void resuming_without_a_quiesce_changes_nothing(void)
 {
 	check_equal(vmfork_resume(join()), 0);
 	check_equal(vmfork_generation(), 1);
-	check_equal(vmfork_changed_by(), 0);
+	check_equal(vmfork_changed_by(1, 1), 0);
 }
 
 /* So that who looks seldom can tell them apart */
@@ -204,7 +204,7 @@ static void leaving_lets_go(void)
 	check_equal(vmfork_leave(realms[0]), 0);
 	check_quiesced(false);
 	check_equal(vmfork_generation(), 2);
-	check_equal(vmfork_changed_by(), SEEN_RESUME);
+	check_equal(vmfork_changed_by(1, 2), SEEN_RESUME);
 	/* Whoever takes the place holds nothing. */
 	check_equal(join() % MAX_REALMS, realms[0] % MAX_REALMS);
 	check_quiesced(false);
@@ -346,7 +346,7 @@ static void an_ended_thread_holds_no_more(void)
 	check_equal(vmfork_generation(), 0);
 	check_equal(vmfork_status(), 0);
 	check_equal(vmfork_generation(), 2);
-	check_equal(vmfork_changed_by(), SEEN_RESUME);
+	check_equal(vmfork_changed_by(1, 2), SEEN_RESUME);
 }
 
 static void an_ended_holder_is_noticed_by_the_number(void)
@@ -423,10 +423,10 @@ static void a_fork_while_quiesced_is_seen_after_it(void)
 	check_equal(vmfork_quiesce(realm), 0);
 	write_memory(ID_ADDRESS, "x", 1);
 	check_quiesced(true);
-	check_equal(vmfork_changed_by(), SEEN_VMGENID);
+	check_equal(vmfork_changed_by(1, 2), SEEN_VMGENID);
 	check_equal(vmfork_resume(realm), 0);
 	check_equal(vmfork_generation(), 4);
-	check_equal(vmfork_changed_by(), SEEN_VMGENID);
+	check_equal(vmfork_changed_by(3, 4), SEEN_VMGENID);
 }
 
 static void the_id_and_randomness_are_there_while_quiesced(void)

@@ -5,7 +5,7 @@
 
 void test_set_count(uint32_t value)
 {
-	count = value;
+	history = value;
 }
 
 void test_set_sequences(uint32_t sequence)

@@ -32,7 +32,7 @@ static void watch_text(const char *text)
 	check_equal(vmfork_watch_file(FILE_PATH, TEXT), 0);
 	check_equal(vmfork_status(), WATCHED_FILE);
 	check_equal(vmfork_generation(), 2);
-	check_equal(vmfork_changed_by(), SEEN_FILE);
+	check_equal(vmfork_changed_by(1, 2), SEEN_FILE);
 }
 
 static void a_number_in_text_is_watched(void)
@@ -348,7 +348,7 @@ static void the_count_of_an_event_is_looked_at(void)
 	check_equal(vmfork_watch_events("gpe05"), 0);
 	check_equal(vmfork_status(), EVENTS);
 	check_equal(vmfork_look(), 2);
-	check_equal(vmfork_changed_by(), SEEN_EVENTS);
+	check_equal(vmfork_changed_by(1, 2), SEEN_EVENTS);
 	write_gpe(1);
 	check_equal(vmfork_look(), 3);
 	check_equal(vmfork_look(), 3);
@@ -559,18 +559,18 @@ static void watch_both(void)
 static void several_changes_in_one_look_grow_the_count_once(void)
 {
 	watch_both();
-	check_equal(vmfork_changed_by(), SEEN_VMGENID);
+	check_equal(vmfork_changed_by(3, 4), SEEN_VMGENID);
 	write_text(FILE_PATH, "2");
 	write_gpe(2);
 	write_memory(ID_ADDRESS, "x", 1);
 	check_equal(vmfork_look(), 5);
-	check_equal(vmfork_changed_by(), SEEN_VMGENID | SEEN_FILE | SEEN_EVENTS);
+	check_equal(vmfork_changed_by(4, 5), SEEN_VMGENID | SEEN_FILE | SEEN_EVENTS);
 	write_text(FILE_PATH, "3");
 	write_gpe(3);
 	check_equal(vmfork_generation(), 6);
-	check_equal(vmfork_changed_by(), SEEN_FILE);
+	check_equal(vmfork_changed_by(5, 6), SEEN_FILE);
 	check_equal(vmfork_look(), 7);
-	check_equal(vmfork_changed_by(), SEEN_EVENTS);
+	check_equal(vmfork_changed_by(6, 7), SEEN_EVENTS);
 }
 
 /* What happens at a call in the midst of a look */
@@ -623,16 +623,58 @@ static void check_steady(uint32_t count)
 	}
 }
 
+/* Each growth has its own reason: a resume that comes after a fork does not hide it. */
+static void reasons_are_told_for_any_of_the_last_growths(void)
+{
+	int realm;
+
+	watch_both(); /* 4 */
+	write_memory(ID_ADDRESS, "x", 1);
+	check_equal(vmfork_look(), 5);
+	realm = vmfork_join();
+	for (int i = 0; i < 2; i++) {
+		check_equal(vmfork_quiesce(realm), 0);
+		check_equal(vmfork_resume(realm), 0);
+	}
+	write_text(FILE_PATH, "2");
+	check_equal(vmfork_look(), 8);
+	check_equal(vmfork_changed_by(4, 5), SEEN_VMGENID);
+	check_equal(vmfork_changed_by(5, 6), SEEN_RESUME);
+	check_equal(vmfork_changed_by(5, 7), SEEN_RESUME);
+	check_equal(vmfork_changed_by(4, 6), SEEN_VMGENID | SEEN_RESUME);
+	check_equal(vmfork_changed_by(7, 8), SEEN_FILE);
+	check_equal(vmfork_changed_by(4, 8), SEEN_VMGENID | SEEN_RESUME | SEEN_FILE);
+	check_equal(vmfork_changed_by(8, 8), 0);
+}
+
+static void reasons_of_too_long_ago_may_be_any(void)
+{
+	const uint32_t any = SEEN_VMGENID | SEEN_FILE | SEEN_EVENTS | SEEN_RESUME;
+
+	watch_both(); /* 4 */
+	for (int i = 0; i < 6; i++) {
+		write_memory(ID_ADDRESS, i % 2 ? "x" : "y", 1);
+		check_equal(vmfork_look(), 5 + i);
+	}
+	check_equal(vmfork_changed_by(4, 10), SEEN_VMGENID);
+	check_equal(vmfork_changed_by(4, 5), SEEN_VMGENID);
+	check_equal(vmfork_changed_by(3, 10), any);
+	check_equal(vmfork_changed_by(3, 4), any);
+	check_equal(vmfork_changed_by(10, 9), any);
+	check_equal(vmfork_changed_by(10, 11), any);
+	check_equal(vmfork_changed_by(0, UINT32_MAX), any);
+}
+
 /* A fork during a slow read is seen in the same look by the quick ones. */
 static void slow_sources_are_read_first(void)
 {
 	set_moment(CALL_OPENAT, fork_once);
 	check_equal(vmfork_look(), 5);
-	check_equal(vmfork_changed_by(), SEEN_VMGENID | SEEN_FILE);
+	check_equal(vmfork_changed_by(4, 5), SEEN_VMGENID | SEEN_FILE);
 	moment = CALL_STATX;
 	fake.on_call[moment] = fork_once;
 	check_equal(vmfork_generation(), 6);
-	check_equal(vmfork_changed_by(), SEEN_VMGENID | SEEN_FILE);
+	check_equal(vmfork_changed_by(5, 6), SEEN_VMGENID | SEEN_FILE);
 	check_steady(6);
 }
 
@@ -641,7 +683,7 @@ static void check_overtaken(enum call call, uint32_t (*look)(void))
 	set_moment(call, overtake_once);
 	check_equal(look(), 5);
 	check_equal(forks, 1);
-	check_equal(vmfork_changed_by(), SEEN_VMGENID | SEEN_FILE);
+	check_equal(vmfork_changed_by(4, 5), SEEN_VMGENID | SEEN_FILE);
 	check_steady(5);
 }
 
@@ -674,7 +716,7 @@ static void an_unreadable_file_stops_the_id_too(void)
 	check_equal(vmfork_generation(), 0);
 	write_text(FILE_PATH, "1");
 	check_equal(vmfork_generation(), 5);
-	check_equal(vmfork_changed_by(), SEEN_VMGENID);
+	check_equal(vmfork_changed_by(4, 5), SEEN_VMGENID);
 }
 
 static void a_wait_looks_at_all_of_them(void)
@@ -809,6 +851,8 @@ int main(void)
 		TEST(the_page_of_the_id_seals_it_too),
 		TEST(what_is_watched_stays_so_when_sealed),
 		TEST(a_held_lock_makes_it_give_up),
+		TEST(reasons_are_told_for_any_of_the_last_growths),
+		TEST(reasons_of_too_long_ago_may_be_any),
 		TEST(the_device_tree_is_read),
 	};
 

@@ -24,13 +24,14 @@ test("GatedSource grows whenever its source or the gate changes, and is 0 while 
   assert.equal(source.generation(), first);
   counts.own = 6;
   assert.equal(source.generation(), first + 1);
-  assert.equal(source.changedBy(), "own");
+  assert.equal(source.changedBy(first, first + 1), "own");
   gate.hold();
   assert.equal(source.generation(), 0);
   assert.equal(source.quiesced(), true);
   gate.letGo();
   assert.equal(source.generation(), first + 2);
-  assert.equal(source.changedBy(), "resume");
+  assert.equal(source.changedBy(first + 1, first + 2), "resume");
+  assert.equal(source.changedBy(first, first + 2), "own+resume");
   counts.own = 0;
   assert.equal(source.generation(), 0);
   assert.equal(source.quiesced(), false);
@@ -43,17 +44,29 @@ test("GatedSource does not take two changes for none, where its source goes back
   gate.hold();
   counts.own = 4;
   gate.letGo();
-  assert.notEqual(source.generation(), first);
-  assert.equal(source.changedBy(), "own");
+  assert.equal(source.generation(), first + 1);
+  assert.equal(source.changedBy(first, first + 1), "own");
 });
 
 test("GatedSource tells a resume from a fork that was there before its first count", () => {
   const counts = { own: 5 };
   const [source, gate] = gated(counts);
   counts.own = 6;
-  source.generation();
+  const first = source.generation();
   gate.hold();
   gate.letGo();
-  source.generation();
-  assert.equal(source.changedBy(), "resume");
+  assert.equal(source.generation(), first + 1);
+  assert.equal(source.changedBy(first, first + 1), "resume");
+});
+
+test("GatedSource does not rule out its source where it does not remember", () => {
+  const [source, gate] = gated({ own: 5 });
+  const first = source.generation();
+  for (let i = 1; i <= 6; i++) {
+    gate.hold();
+    gate.letGo();
+    assert.equal(source.generation(), first + i);
+  }
+  assert.match(source.changedBy(first, first + 6), /^resume(\+resume)*$/);
+  assert.equal(source.changedBy(first - 1, first + 6), "own");
 });

@@ -72,12 +72,14 @@ test("ShimSource.look() and changedBy() say that the count moved, and by which s
   const count = source.look!();
   machine.rollBack();
   assert.equal(source.look!(), count + 1);
-  assert.equal(source.changedBy!(), "vmclock+acpi-events");
+  assert.equal(source.changedBy!(count, count + 1), "vmclock+acpi-events");
   machine.fork();
   assert.equal(source.generation(), count + 2);
-  assert.equal(source.changedBy!(), "vmgenid+vmclock+generation-file");
+  const page = "vmgenid+vmclock+generation-file";
+  assert.equal(source.changedBy!(count + 1, count + 2), page);
   assert.equal(source.look!(), count + 3); // the event comes late
-  assert.equal(source.changedBy!(), "acpi-events");
+  assert.equal(source.changedBy!(count + 2, count + 3), "acpi-events");
+  assert.equal(source.changedBy!(count + 1, count + 3), `${page}+acpi-events`);
 });
 
 test("ShimSource.generation() looks at the ACPI events where draws are to", () => {
@@ -98,6 +100,7 @@ test("ShimSource.quiesced() tells a quiesce from a source that cannot answer", (
     symbols,
   });
   const realm = symbols.vmfork_join();
+  const count = source.generation();
   assert.equal(source.quiesced(), false);
   symbols.vmfork_quiesce(realm);
   assert.equal(source.generation(), 0);
@@ -105,11 +108,13 @@ test("ShimSource.quiesced() tells a quiesce from a source that cannot answer", (
   assert.equal(source.quiesced(), true);
   symbols.vmfork_resume(realm);
   assert.equal(source.quiesced(), false);
-  assert.equal(source.changedBy(), "resume");
+  assert.equal(source.changedBy(count, count + 1), "resume");
 });
 
-test("ShimSource.changedBy() is the source's own name before anything has changed", () => {
-  assert.equal(new SimulatedMachine().source.changedBy!(), "vmgenid");
+test("ShimSource.changedBy() is the source's own name where nothing has changed", () => {
+  const { source } = new SimulatedMachine();
+  const count = source.generation();
+  assert.equal(source.changedBy!(count, count), "vmgenid");
 });
 
 test("ShimSource and the shim's entropy refuse views of another length than the shim writes", () => {

@@ -121,10 +121,9 @@ function check(way: string, page: string, seen: readonly Seen[]): void {
   for (const { forked, code, source, runs } of seen) {
     assert.equal(forked, true, `a guard of before the fork: ${what}`);
     assert.equal(code, "forked", `what it throws: ${what}`);
-    // The event may be there by then as well, and is what was seen last where a wait has seen the page first.
+    // The event may be there by then as well.
     const names = source?.split("+") ?? [page];
-    const late = way === "wait" && names.includes("acpi-events");
-    assert.ok(names.includes(page) || late, `${source}: ${what}`);
+    assert.ok(names.includes(page), `${source}: ${what}`);
     if (runs !== undefined) assert.equal(runs, 2, `the work is done again`);
   }
   const values = new Set(seen.map(({ value }) => value));
