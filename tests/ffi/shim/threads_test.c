@@ -397,6 +397,50 @@ static void nobody_draws_under_the_count_of_before_a_quiesce(void)
 	await_ends(vmfork_unwiped() == 1);
 }
 
+/* The count of before the quiesce that is on, or was last. */
+static uint32_t left;
+
+static void *draw_at_the_resume(void *argument)
+{
+	uint64_t bad = 0, made = 0;
+	uint32_t before;
+
+	(void)argument;
+	while ((before = __atomic_load_n(&left, __ATOMIC_SEQ_CST)) != UINT32_MAX) {
+		const uint32_t count = vmfork_generation();
+
+		bad += count && count <= before;
+		made += count > before;
+	}
+	__atomic_fetch_add(&stale, bad, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&readings, made, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* With the flag down before the count has grown, thousands of readings are stale. */
+static void nor_in_the_moment_of_the_resume(void)
+{
+	pthread_t threads[READERS];
+	const uint64_t end = now_ms() + PATIENCE;
+	int realm = vmfork_join(), quiesces = 0;
+
+	run_threads(threads, READERS, draw_at_the_resume);
+	while (quiesces < CHANGES && (quiesces % 64 || now_ms() < end)) {
+		const uint32_t count = vmfork_generation();
+
+		check_equal(vmfork_quiesce(realm), 0);
+		__atomic_store_n(&left, count, __ATOMIC_SEQ_CST);
+		check_equal(vmfork_resume(realm), 0);
+		quiesces++;
+	}
+	__atomic_store_n(&left, UINT32_MAX, __ATOMIC_SEQ_CST);
+	join_threads(threads, READERS);
+	printf("  %llu readings after one of %d quiesces, %llu stale\n", (unsigned long long)readings, quiesces,
+	       (unsigned long long)stale);
+	check(readings > 100);
+	check_equal(stale, 0);
+}
+
 static void *hold_and_let_go(void *number)
 {
 	for (size_t round = 0; round < HOLDS; round++) {
@@ -438,6 +482,7 @@ int main(void)
 		TEST(threads_agree_on_the_hardware),
 		TEST(every_wake_reaches_its_wait_alone),
 		TEST(nobody_draws_under_the_count_of_before_a_quiesce),
+		TEST(nor_in_the_moment_of_the_resume),
 		TEST(many_holders_never_see_a_count),
 	};
 
