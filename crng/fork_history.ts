@@ -35,7 +35,7 @@ export class ForkHistory {
     seenBy: (before: number, after: number) => string,
     when: number,
   ): VmForkEvent | undefined {
-    // The resume is the last change that nobody tells of: any other came after it.
+    // There is no count from before the resume: what is seen last is it, or a fork after it.
     const before = this.#quiesced ? after - 1 : this.#known;
     if (before === 0 || after === before) return undefined;
     const source = withoutResumes(seenBy(before, after));

@@ -144,7 +144,7 @@ export class ForkWatcher {
     const { known } = this.#history;
     if (event.source === "notifyFork" || known === 0) {
       this.#tell(event.after, event);
-    } else if (event.after !== known) {
+    } else if (event.after > known) { // or a look has told of it
       const { after, when } = event;
       this.#tell(after, this.#eventOf(this.#ports.source, after, when));
     }

@@ -5,8 +5,8 @@ export interface VmForkEvent {
   /** The source's count after it; equal to `before` when `notifyFork()` told of the fork. */
   readonly after: number;
   /**
-   * Where it was seen: the source's name, several joined with `+`, or `"notifyFork"`. `"resume"` says that the
-   * count moved more than once while nobody looked, the last time at the end of a quiesce.
+   * Where it was seen: the source's name, several joined with `+`, or `"notifyFork"`. Where the count moved more
+   * often than is remembered while nobody looked, it names all that it may have been: then it may have been none.
    */
   readonly source: string;
   /** When the generator reseeded, in milliseconds of its clock. */

@@ -47,8 +47,9 @@ export interface GenerationSource {
   look?(): number;
 
   /**
-   * Where the changes of the count were seen, for example `"vmgenid"`, joined by "+" if in several places.
-   * Of what it does not remember it names all that it may have been.
+   * Where the changes of the count were seen, joined by "+" if in several places. Of what it does not remember it
+   * names all that it may have been. Three names have a meaning: listeners are not told of `"resume"`, the end of
+   * a quiesce, nor of `"acpi-events"` and `"generation-file"` within a second after another name.
    *
    * @param before an earlier count
    * @param after a later one
@@ -155,5 +156,5 @@ export function changedBy(
   before: number,
   after: number,
 ): string {
-  return source.changedBy?.(before, after) ?? source.name;
+  return source.changedBy?.(before, after) || source.name;
 }

@@ -1,7 +1,7 @@
 /**
  * Heals the kernel's own generator after a VM fork, for every process of the machine: as soon as a fork is
  * seen it writes the unique id and the CPU's randomness to `/dev/urandom` and has the kernel reseed. The
- * kernel's vmgenid driver does the same, but later, and not at all after a rollback that leaves the id
+ * kernel's vmgenid driver does the same, mostly later, and not at all after a rollback that leaves the id
  * alone, such as QEMU's `loadvm`.
  *
  * A program to run as a service, as root or with CAP_SYS_ADMIN and CAP_SYS_RAWIO, where
@@ -187,7 +187,10 @@ async function healNext(
   try {
     return await guardInShim(shim, known, { intervalMs, timeoutMs, signal });
   } catch (error) {
-    throw error instanceof ShimError ? notHealed(error) : error;
+    if (!(error instanceof ShimError)) throw error;
+    throw error.operation === "vmfork_guard"
+      ? notHealed(error)
+      : cannot("no wait can be had", undefined, error);
   }
 }
 

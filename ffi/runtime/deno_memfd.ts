@@ -1,5 +1,5 @@
 import type { ShimFile } from "../shim/embedded.ts";
-import { ShimError } from "../shim/shim.ts";
+import { cString, ShimError } from "../shim/shim.ts";
 
 // <linux/memfd.h>, <linux/fcntl.h>: the same on x86-64 and arm64.
 const MFD_CLOEXEC = 1;
@@ -17,8 +17,8 @@ const MAX_LINK = 128;
 // <fcntl.h>, <sys/file.h>: the same on x86-64 and arm64.
 const O_RDONLY_CLOEXEC = 0o2000000;
 const LOCK_EX_NB = 2 | 4;
-/** What all realms of this process, and nobody else, lock while they look for the copy or make it. */
-const LOCK_PATH = "/proc/self";
+/** What all realms of this process lock while they make a copy; other users may not open it. */
+const LOCK_PATH = "/proc/self/fd";
 /** Milliseconds to wait for another realm; a Worker that was ended in the middle never gives the lock back. */
 const LOCK_TRIES = 5000;
 
@@ -73,6 +73,8 @@ function sharedMemfd(
   file: ShimFile,
   bytes: Uint8Array<ArrayBuffer>,
 ): number {
+  const found = findMemfd(libc, file, bytes);
+  if (found !== undefined) return found;
   const lock = takeLock(libc);
   try {
     return findMemfd(libc, file, bytes) ?? createMemfd(libc, file, bytes);
@@ -94,10 +96,6 @@ function takeLock(libc: Libc): number {
     Atomics.wait(sleep, 0, 0, 1);
   }
   return descriptor;
-}
-
-function cString(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(`${text}\0`);
 }
 
 function openLibc(): Deno.DynamicLibrary<typeof LIBC_SYMBOLS> {

@@ -16,10 +16,15 @@ enum {
 	REASON_BITS = 5, /* of enum source */
 	REASON_MASK = (1 << REASON_BITS) - 1,
 	REASONS = 6, /* that are remembered */
-	REASONS_SHIFT = 32
+	REASONS_MASK = (1 << REASONS * REASON_BITS) - 1,
+	REASONS_SHIFT = 32,
+	MAX_COUNT = INT32_MAX /* then 1 again */
 };
 
-_Static_assert((int)SOURCE_RESUME <= REASON_MASK && REASONS * REASON_BITS <= REASONS_SHIFT, "the layout of history");
+_Static_assert((int)SOURCE_RESUME <= REASON_MASK, "the layout of history");
+
+/* Above the reasons: somebody has let the count grow and is about to store the words for which he did. */
+static const uint64_t NOTICING = 1ull << 63;
 
 static uint64_t last_words[WORDS];
 /* The count, and above it what made it grow, the last reason lowest: in one word, so that each growth has its own. */
@@ -41,22 +46,53 @@ static void drop_status(uint32_t bits)
 	__atomic_fetch_and(&status, ~bits, __ATOMIC_ACQ_REL);
 }
 
+static INLINE uint64_t get_history(void)
+{
+	return __atomic_load_n(&history, __ATOMIC_ACQUIRE);
+}
+
+static bool change_history(uint64_t *old, uint64_t new)
+{
+	return __atomic_compare_exchange_n(&history, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t grow(uint64_t old, uint32_t sources)
+{
+	const uint32_t count = (uint32_t)old == MAX_COUNT ? 1 : (uint32_t)old + 1;
+	const uint64_t reasons = (old >> REASONS_SHIFT << REASON_BITS | sources) & REASONS_MASK;
+
+	return (old & NOTICING) | reasons << REASONS_SHIFT | count;
+}
+
 static void grow_count(uint32_t sources)
 {
-	uint64_t old = __atomic_load_n(&history, __ATOMIC_RELAXED), new;
+	uint64_t old = get_history();
 
-	do {
-		const uint32_t count = (uint32_t)old == UINT32_MAX ? 1 : (uint32_t)old + 1;
+	while (!change_history(&old, grow(old, sources)))
+		;
+}
 
-		new = (old >> REASONS_SHIFT << REASON_BITS | sources) << REASONS_SHIFT | count;
-	} while (!__atomic_compare_exchange_n(&history, &old, new, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+/* Of several threads that have seen the same change one may let the count grow for it, and then store what it saw. */
+static bool begin_notice(uint64_t seen_under, uint32_t sources)
+{
+	return !(seen_under & NOTICING) && change_history(&seen_under, grow(seen_under, sources) | NOTICING);
+}
+
+static void end_notice(void)
+{
+	__atomic_fetch_and(&history, ~NOTICING, __ATOMIC_ACQ_REL);
+}
+
+static uint32_t count_steps(uint32_t from, uint32_t to)
+{
+	return to >= from ? to - from : to + MAX_COUNT - from;
 }
 
 /* What made it grow from one count to the other; `unknown` if that is not remembered. */
 static uint32_t get_reasons(uint32_t before, uint32_t after, uint32_t unknown)
 {
-	const uint64_t now = __atomic_load_n(&history, __ATOMIC_ACQUIRE);
-	const uint32_t later = (uint32_t)now - after, steps = after - before;
+	const uint64_t now = get_history();
+	const uint32_t later = count_steps(after, (uint32_t)now), steps = count_steps(before, after);
 	uint32_t reasons = 0;
 
 	if (later > REASONS || steps > REASONS - later)
@@ -78,7 +114,7 @@ static void set_last(int word, uint64_t value)
 
 static INLINE uint32_t get_count(void)
 {
-	return (uint32_t)__atomic_load_n(&history, __ATOMIC_ACQUIRE);
+	return (uint32_t)get_history();
 }
 
 /* To begin to look at a source is news too. FIRST the count, THEN the word, as in generation.h. */

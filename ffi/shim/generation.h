@@ -9,7 +9,7 @@ enum {
 	ALL = DRAWN | SOURCE_EVENTS,
 	/* With any of these the page of the id alone does not tell. */
 	DETOURS = STATUS_CLOCK | STATUS_FILE | STATUS_QUIESCED,
-	MAX_LOOKS = 4
+	MAX_LOOKS = 100
 };
 
 static const uint8_t source_of[WORDS] = {
@@ -51,53 +51,54 @@ static uint32_t find_news(uint32_t sources, const uint64_t words[WORDS], const u
 	return news;
 }
 
-/* Whether another thread has noticed something since the last words were these. */
-static bool is_overtaken(const uint64_t lasts[WORDS])
-{
-	uint64_t now[WORDS];
-
-	get_lasts(now);
-	return find_news(ALL, now, lasts);
-}
-
 /* FIRST the count, THEN the words: whoever finds the new word in `last_words` must also find the new count. */
-static void notice(uint32_t news, const uint64_t words[WORDS])
+static void store_news(uint32_t news, const uint64_t words[WORDS])
 {
-	grow_count(news);
 	for (int i = 0; i < WORDS; i++)
 		if (news & source_of[i])
 			set_last(i, words[i]);
 }
 
-RARE static void notice_id(uint64_t low, uint64_t high)
+/*
+ * Lets the count grow for what was seen, unless it has grown meanwhile: then it may have been for the same. If that
+ * goes on for too long, because a thread was stopped in the middle, one change may well count twice.
+ */
+static bool notice(uint64_t seen_under, uint32_t news, const uint64_t words[WORDS], bool at_last)
 {
-	const uint64_t words[WORDS] = { [ID_LOW] = low, [ID_HIGH] = high };
+	const bool begun = begin_notice(seen_under, news);
 
-	notice(SOURCE_VMGENID, words);
+	if (!begun && !at_last)
+		return false;
+	if (!begun)
+		grow_count(news);
+	store_news(news, words);
+	if (begun)
+		end_notice();
+	return true;
 }
 
 /*
- * Returns 0 if one of the sources cannot be read, or while quiesced. The state comes first: who finds the process no
- * longer quiesced must also find the count that the resume has left. The last words come before the reading: words
- * that were read before another thread noticed newer ones are none to store, which would make one fork several.
+ * Returns 0 if one of the sources cannot be read, or while quiesced. The history comes first, and the state: who finds
+ * the process no longer quiesced must also find the count that the resume has left. The last words come before the
+ * reading: words that were read before another thread noticed newer ones are none to store.
  */
 __attribute__((noinline)) static uint32_t look_at(uint32_t wanted)
 {
 	uint64_t words[WORDS], lasts[WORDS];
-	uint32_t news;
-	int looks = 0;
 
-	do {
+	for (int looks = 1;; looks++) {
+		const uint64_t under = get_history();
 		const uint32_t state = get_status(), sources = wanted & find_sources(state);
+		uint32_t news;
 
 		get_lasts(lasts);
 		if (state & STATUS_QUIESCED || !read_words(sources, words))
 			return 0;
 		news = find_news(sources, words, lasts);
-	} while (news && ++looks < MAX_LOOKS && is_overtaken(lasts));
-	if (news)
-		notice(news, words);
-	return get_count();
+		if (!news || notice(under, news, words, looks == MAX_LOOKS))
+			return get_count();
+		cpu_pause();
+	}
 }
 
 /* look_at(DRAWN), short where there is nothing but the page of the id. */
@@ -115,7 +116,7 @@ static INLINE uint32_t read_generation(void)
 		if (!read_id(id, &low, &high))
 			return 0;
 		if (low != last_low || high != last_high)
-			notice_id(low, high);
+			return look_at(DRAWN);
 	}
 	return get_count();
 }

@@ -96,7 +96,7 @@ EXPORT int32_t vmfork_guard(int32_t handle, uint32_t known, uint32_t interval_ms
 	if (ret <= 0 || !known)
 		return ret < 0 ? ret : 0;
 	ret = heal_kernel();
-	return ret < 0 ? ret : (int32_t)(known & INT32_MAX);
+	return ret < 0 ? ret : (int32_t)known;
 }
 
 #endif

@@ -43,6 +43,8 @@ const CONFIRMED_BY_PARENT = 3;
 /** What the simulated tables' event method is called in the shim. */
 const EVENT = "gpe05";
 const KERNEL = 32;
+/** Of so many growths the shim knows the reason. */
+const REMEMBERED = 6;
 const MAX_WAITS = 32;
 
 const OPEN_ERRNO: Partial<Record<Obstruction, number>> = {
@@ -123,8 +125,11 @@ class SimulatedSymbols {
         return this.#look(ALL);
       },
       vmfork_changed_by: (before, after) =>
-        this.#reasons.slice(before - 1, after - 1)
-          .reduce((bits, reason) => bits | reason, 0),
+        joined(
+          before >= this.#count - REMEMBERED
+            ? this.#reasons.slice(before - 1, after - 1)
+            : [...this.#last.keys(), SOURCE_RESUME],
+        ),
       vmfork_open_clock: () => this.#attachClock(CONFIRMED_BY_DRIVER, ENOENT),
       vmfork_adopt_clock: () => this.#attachClock(CONFIRMED_BY_PARENT, EINVAL),
       vmfork_map_clock: () => -EPERM,
@@ -163,7 +168,7 @@ class SimulatedSymbols {
         this.#wait(handle, known, interval, timeout),
       vmfork_guard: async (handle, known, interval, timeout) => {
         const waited = await this.#wait(handle, known, interval, timeout);
-        return waited === 1 ? -EPERM : waited;
+        return waited === 1 && !this.#quiesced ? -EPERM : Math.min(waited, 0);
       },
       vmfork_wake: (handle) => this.#wake(handle),
       vmfork_close: () => {
@@ -355,4 +360,8 @@ class SimulatedSymbols {
     done(-ECANCELED);
     return 0;
   }
+}
+
+function joined(bits: readonly number[]): number {
+  return bits.reduce((all, bit) => all | bit, 0);
 }

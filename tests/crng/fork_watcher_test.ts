@@ -60,6 +60,42 @@ test("ForkWatcher tells of a fork that nobody draws after, once, in order, in a 
   assert.equal(log.length, 2);
 });
 
+test("ForkWatcher does not tell again what comes late of a generator, after a look has told of more", async () => {
+  const machine = new SimulatedMachine();
+  let source!: GenerationSource;
+  const { watcher } = watching(machine, (opened) => source = opened);
+  const told: string[] = [];
+  watcher.add(({ before, after }) => void told.push(`${before}-${after}`));
+  const before = source.generation();
+  machine.fork();
+  const after = source.generation();
+  machine.fork();
+  watcher.tick();
+  watcher.relay({ before, after, source: "vmgenid", when: 0 });
+  watcher.tick();
+  await rest();
+  assert.deepEqual(told, [`${before}-${after + 1}`]);
+});
+
+test("ForkWatcher tells of a change of which its source names no place", async () => {
+  const machine = new SimulatedMachine();
+  let count = 1;
+  const { watcher } = watching(machine, () => ({
+    name: "own",
+    timely: true,
+    generation: () => count,
+    changedBy: () => "",
+    uniqueId: () => 0,
+    changed: () => Promise.reject(new Error("not here")),
+  }));
+  const told: string[] = [];
+  watcher.add(({ source }) => void told.push(source));
+  count = 2;
+  watcher.tick();
+  await rest();
+  assert.deepEqual(told, ["own"]);
+});
+
 test("ForkWatcher uses a source only while there are listeners", () => {
   const { watcher, uses } = watching(new SimulatedMachine());
   const controller = new AbortController();

@@ -37,7 +37,7 @@ const workers = Array.from(
 );
 await Promise.all(workers.map(heard));
 
-const lock = libc.open(new TextEncoder().encode("/proc/self\0"), O_RDONLY);
+const lock = libc.open(new TextEncoder().encode("/proc/self/fd\0"), O_RDONLY);
 if (libc.flock(lock, LOCK_EX) !== 0) throw new Error("Cannot lock");
 let loaded = 0;
 const all = Promise.all(workers.map(async (worker) => {

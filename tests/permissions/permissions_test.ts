@@ -180,6 +180,8 @@ test("Workers that load the embedded shim at the same moment do so one after ano
     inSpiteOfLock: 0,
     memoryFiles: 1,
   });
+  // Nobody else can take that lock.
+  assert.equal((await Deno.stat("/proc/self/fd")).mode! & 0o777, 0o500);
 });
 
 /** Runs a program on a terminal, where Deno would ask if anything requested a permission. */

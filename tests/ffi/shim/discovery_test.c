@@ -929,9 +929,9 @@ static void an_id_of_zeros_has_no_generation(void)
 static void the_count_skips_0(void)
 {
 	map_open_page();
-	test_set_count(UINT32_MAX - 1);
+	test_set_count(INT32_MAX - 1);
 	write_memory(ADDRESS, OTHER_ID, 16);
-	check_equal(vmfork_generation(), UINT32_MAX);
+	check_equal(vmfork_generation(), INT32_MAX);
 	write_memory(ADDRESS, ID, 16);
 	check_equal(vmfork_generation(), 1);
 }

@@ -224,6 +224,15 @@ static void a_guard_heals_for_what_it_had_not_known(void)
 	check_requested(1);
 }
 
+static void a_guard_tells_the_last_count_there_is(void)
+{
+	set_up_with_id();
+	test_set_count(INT32_MAX);
+	check_equal(vmfork_guard(vmfork_wait_open(), 1, INTERVAL, FOR_EVER), INT32_MAX);
+	check_equal(vmfork_guard(vmfork_wait_open(), INT32_MAX, INTERVAL, SHORT), 0);
+	check_requested(1);
+}
+
 static void a_guard_does_nothing_until_a_fork(void)
 {
 	int handle;
@@ -275,6 +284,7 @@ int main(void)
 		TEST(it_works_sealed_and_quiesced),
 		TEST(a_guard_heals_for_a_fork_with_the_new_id),
 		TEST(a_guard_heals_for_what_it_had_not_known),
+		TEST(a_guard_tells_the_last_count_there_is),
 		TEST(a_guard_does_nothing_until_a_fork),
 		TEST(a_guard_does_nothing_while_quiesced_and_heals_after_it),
 		TEST(a_guard_passes_the_kernels_refusal),

@@ -456,10 +456,11 @@ static void the_count_skips_0_at_a_resume(void)
 {
 	int realm = join();
 
-	test_set_count(UINT32_MAX);
+	test_set_count(INT32_MAX);
 	check_equal(vmfork_quiesce(realm), 0);
 	check_equal(vmfork_resume(realm), 0);
 	check_equal(vmfork_generation(), 1);
+	check_equal(vmfork_changed_by(INT32_MAX, 1), SEEN_RESUME);
 }
 
 static void a_held_lock_makes_others_give_up(void)
