@@ -42,12 +42,15 @@ EXPORT int32_t vmfork_unique_id(uint8_t *into)
 	return into ? copy_id(into) : -EFAULT;
 }
 
-/* "0x…-0x…    8192 memremap+0x1bc/0x1e0 phys=0x00000000000df000 ioremap" */
+/*
+ * "0x…-0x…    8192 memremap+0x1bc/0x1e0 phys=0x00000000000df000 ioremap". The driver calls memremap() for a page that
+ * ACPI describes, and on arm64 __ioremap_prot() shows for one of a device tree.
+ */
 static bool is_mapping_of(const char *line, uint64_t page)
 {
 	uint64_t phys;
 
-	line = skip_past(line, "memremap");
+	line = skip_past(line, "remap");
 	line = line ? skip_past(line, " phys=0x") : NULL;
 	line = line ? parse_hex(line, &phys) : NULL;
 	return line && *line == ' ' && phys == page;

@@ -471,6 +471,15 @@ static void the_drivers_mapping_confirms(void)
 	check_equal(fake.mapped_size, PAGE);
 }
 
+/* On arm64, as Linux 6.12 shows it there: a device tree's page is ioremapped. */
+static void the_drivers_mapping_by_device_tree_confirms(void)
+{
+	set_up();
+	write_text("/proc/vmallocinfo",
+		   "0x00000000719f1a7b-0x0000000092a42432    8192 __ioremap_prot+0x70/0xb8 phys=0x00000000000df000 ioremap\n");
+	check_equal(map_after_open(ADDRESS, ""), BY_DRIVER);
+}
+
 static void without_a_driver_iomem_confirms(void)
 {
 	set_up();
@@ -957,6 +966,7 @@ int main(void)
 		TEST(seventeen_physical_reads_are_one_too_many),
 		TEST(an_iomem_that_does_not_tell_is_refused),
 		TEST(the_drivers_mapping_confirms),
+		TEST(the_drivers_mapping_by_device_tree_confirms),
 		TEST(without_a_driver_iomem_confirms),
 		TEST(without_a_driver_vmallocinfo_may_be_unreadable),
 		TEST(without_a_hid_no_driver_is_looked_for),
