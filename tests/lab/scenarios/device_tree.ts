@@ -96,7 +96,7 @@ interface Rows {
 
 async function run(room: Room): Promise<Figures> {
   const rows: Rows[] = [];
-  // One at a time: emulated guests have clocks of their own to keep.
+  // One at a time: an emulated processor takes a whole real one.
   for (const setting of SETTINGS) rows.push(await runOne(room, setting));
   const named = ["Linux", "page", "parameter", "RNDR"];
   return {
