@@ -115,7 +115,7 @@ function withShim(shim: Shim, look: Look, options: MachineOptions): Parts {
   const level = usable ? "memory" : tested ? "hedged" : "kernel";
   const notReached: NotReached[] = [];
   if (level !== "memory") {
-    for (const { reason, remedy } of whyNotMemory(found)) {
+    for (const { reason, remedy } of whyNotMemory(found, shim)) {
       notReached.push({ level: "memory", reason, remedy });
     }
   }
@@ -143,19 +143,24 @@ const NO_HARDWARE = {
   remedy: "a CPU model with RDRAND (x86-64) or RNDR (arm64)",
 };
 
+const LATE = "may show a fork late on this machine";
+const NOT_LATE = "a generation page on x86-64";
+
 function whyNotMemory(
   { source, untimely, obstacles }: FoundSources,
+  { cachedPages }: Shim,
 ): readonly NoSource[] {
   if (source.timely) {
     const reason =
       `the source "${source.name}" has no id, and ${NO_HARDWARE.reason}`;
     return [{ reason, remedy: NO_HARDWARE.remedy }, ...obstacles];
   }
-  if (untimely === undefined) return obstacles;
-  return [{
-    reason: `the source "${untimely}" may show a fork late on this machine`,
-    remedy: "a generation page on x86-64",
-  }];
+  if (untimely !== undefined) {
+    return [{ reason: `the source "${untimely}" ${LATE}`, remedy: NOT_LATE }];
+  }
+  if (cachedPages) return obstacles;
+  // Who removes the obstacle is to know that the level stays.
+  return [...obstacles, { reason: `a page ${LATE}`, remedy: NOT_LATE }];
 }
 
 /** Without a shim there is the kernel alone. */

@@ -42,19 +42,30 @@ EXPORT int32_t vmfork_unique_id(uint8_t *into)
 	return into ? copy_id(into) : -EFAULT;
 }
 
+/*
+ * The driver calls memremap() for a page that ACPI describes. For one of a device tree, which has no hid, arm64 names
+ * what every driver's mapping of registers goes through: there it only says that some driver has mapped the page.
+ */
+static const char *skip_caller(const char *line, const char *hid)
+{
+	const char *rest = skip_past(line, "memremap");
+
+	return rest || *hid ? rest : skip_past(line, "__ioremap_prot");
+}
+
 /* "0x…-0x…    8192 memremap+0x1bc/0x1e0 phys=0x00000000000df000 ioremap" */
-static bool is_mapping_of(const char *line, uint64_t page)
+static bool is_mapping_of(const char *line, uint64_t page, const char *hid)
 {
 	uint64_t phys;
 
-	line = skip_past(line, "memremap");
+	line = skip_caller(line, hid);
 	line = line ? skip_past(line, " phys=0x") : NULL;
 	line = line ? parse_hex(line, &phys) : NULL;
 	return line && *line == ' ' && phys == page;
 }
 
 /* Returns 1 if the kernel has mapped the page for a driver, 0 if not, -EACCES if /proc/vmallocinfo does not tell. */
-static int find_driver_mapping(uint64_t page)
+static int find_driver_mapping(uint64_t page, const char *hid)
 {
 	struct lines lines;
 	bool told = false, found = false;
@@ -64,7 +75,7 @@ static int find_driver_mapping(uint64_t page)
 		return -EACCES;
 	while ((ret = read_line(&lines)) > 0) {
 		told = true;
-		found |= is_mapping_of(lines.line, page);
+		found |= is_mapping_of(lines.line, page, hid);
 	}
 	sys_close(lines.fd);
 	if (ret < 0 || !told)
@@ -122,7 +133,7 @@ static int confirm_page(uint64_t first, uint64_t last, const char *hid)
 		return -EADDRNOTAVAIL;
 	if (ram < 0 && !memory_inherited)
 		return ram;
-	mapped = find_driver_mapping(first);
+	mapped = find_driver_mapping(first, hid);
 	if (mapped > 0)
 		return CONFIRMED_BY_DRIVER;
 	/* Who passes a descriptor on names no device whose driver could be looked for. */

@@ -17,7 +17,8 @@ export function readDeviceTree(symbols: ShimSymbols): Uint8Array | undefined {
 
 /**
  * The VM generation ID in a device tree. Its interrupt is no ACPI event, and there is no id by which the
- * kernel's driver could be asked for: it shows in `/proc/vmallocinfo` or not at all.
+ * kernel's driver could be asked for: it shows in `/proc/vmallocinfo` or not at all. The driver (Linux 6.10)
+ * keeps the page for itself, so that `/dev/mem` gives it beside the driver with `iomem=relaxed` only.
  *
  * On arm64 the page is not timely: `/dev/mem` maps it as device memory there, beside the hypervisor's own
  * cached mapping, and when such a mapping sees a write has not been shown on hardware.

@@ -78,8 +78,9 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
   },
   "vmfork_map EPERM": {
     reason:
-      "the kernel refuses to map the page: it lies in memory that CONFIG_IO_STRICT_DEVMEM keeps for drivers, as with OVMF firmware, which puts it in ACPI NVS",
-    remedy: "the kernel parameter iomem=relaxed, or SeaBIOS firmware",
+      "the kernel refuses to map the page: CONFIG_IO_STRICT_DEVMEM keeps it for drivers, as it keeps ACPI NVS, where OVMF firmware puts it, and what the vmgenid driver has taken as a device tree says",
+    remedy:
+      "the kernel parameter iomem=relaxed, or SeaBIOS firmware in place of OVMF",
   },
   "vmfork_map EADDRNOTAVAIL": {
     reason: "the address lies in System RAM",

@@ -36,6 +36,7 @@ static const char HIDDEN_IOMEM[] =
 static const char OTHER_LINES[] =
 	"0x0000000092331dd9-0x000000000d014809   20480 irq_init_percpu_irqstack+0xca/0x100 vmap\n"
 	"0x0000000005f70400-0x000000006c8de9aa   12288 acpi_os_map_iomem+0x1bc/0x1e0 phys=0x00000000000df000 ioremap\n"
+	"0x0000000005f70400-0x000000006c8de9aa    8192 devm_ioremap+0x4c/0x90 phys=0x00000000000df000 ioremap\n"
 	"0x000000006beffe79-0x00000000733d2aca    8192 memremap+0x12d/0x1c0 phys=0x0000004000000000 ioremap\n"
 	"0x000000006beffe79-0x00000000733d2aca    8192 memremap+0x12d/0x1c0 pages=1 vmalloc N0=1\n"
 	"0x000000006beffe79-0x00000000733d2aca    8192 memremap+0x12d/0x1c0 phys=0x000000000000df00 ioremap\n"
@@ -469,6 +470,27 @@ static void the_drivers_mapping_confirms(void)
 	check_mapped(0, BY_DRIVER);
 	check_equal(fake.mapped_offset, ADDRESS_PAGE);
 	check_equal(fake.mapped_size, PAGE);
+}
+
+/* On arm64, as Linux 6.12 shows it there: a device tree's page is ioremapped. */
+static void show_ioremap(void)
+{
+	set_up();
+	write_text("/proc/vmallocinfo",
+		   "0x00000000719f1a7b-0x0000000092a42432    8192 __ioremap_prot+0x70/0xb8 phys=0x00000000000df000 ioremap\n");
+}
+
+static void the_drivers_mapping_by_device_tree_confirms(void)
+{
+	show_ioremap();
+	check_equal(map_after_open(ADDRESS, ""), BY_DRIVER);
+}
+
+static void but_not_for_a_device_of_acpi(void)
+{
+	show_ioremap();
+	bind_driver("platform");
+	check_equal(map_after_open(ADDRESS, "VMGENCTR"), -ENXIO);
 }
 
 static void without_a_driver_iomem_confirms(void)
@@ -957,6 +979,8 @@ int main(void)
 		TEST(seventeen_physical_reads_are_one_too_many),
 		TEST(an_iomem_that_does_not_tell_is_refused),
 		TEST(the_drivers_mapping_confirms),
+		TEST(the_drivers_mapping_by_device_tree_confirms),
+		TEST(but_not_for_a_device_of_acpi),
 		TEST(without_a_driver_iomem_confirms),
 		TEST(without_a_driver_vmallocinfo_may_be_unreadable),
 		TEST(without_a_hid_no_driver_is_looked_for),

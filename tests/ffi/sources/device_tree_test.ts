@@ -4,6 +4,7 @@ import { openMachine } from "../../../ffi/mod.ts";
 import { compiled } from "../devicetree/helpers.ts";
 import { obstaclesOf, openWith, shimWith, tables } from "./open_with.ts";
 
+const EPERM = 1;
 const EACCES = 13;
 
 test("The vmgenid page is found through the device tree where there is no ACPI", () => {
@@ -40,6 +41,19 @@ test("The vmgenid page is found through the device tree where there is no ACPI",
   }]);
   assert.equal(protection.level, "hedged");
   assert.deepEqual(Object.fromEntries(asked), { DSDT: 1, FDT: 1 });
+});
+
+test("A page that the kernel's driver has requested is refused for that reason, and could not give the level", () => {
+  const { read } = tables({ FDT: compiled("firecracker") });
+  const machine = openWith({
+    cachedPages: false, // as on arm64
+    replace: { vmfork_read_table: read, vmfork_map: () => -EPERM },
+  });
+  const [refused, late, ...others] = obstaclesOf(machine);
+  assert.match(refused!, /the vmgenid driver.* device tree.*iomem=relaxed/);
+  assert.match(late!, /may show a fork late on this machine; .* x86-64/);
+  assert.deepEqual(others, []);
+  assert.equal(machine.protection.level, "hedged");
 });
 
 test("A device tree without the device is named as such", () => {

@@ -1,12 +1,16 @@
 /** What a machine is made of, as QEMU's command line. */
 
 import { DEBIAN_APPEND } from "./debian.ts";
+import type { IdPage } from "./id_page.ts";
 import type { Kernel } from "./kernels.ts";
-import type { Tools } from "./tools.ts";
+import type { Architecture } from "./packages.ts";
+import type { Platform } from "./platform.ts";
 
 /** The machine around a guest. A clone may differ in `vmgenid` only. */
 export interface Hardware {
-  /** Chipset. @default {"pc"} */
+  /** Architecture. @default {"amd64"} */
+  readonly architecture?: Architecture;
+  /** Chipset. @default {"pc", on arm64 "virt"} */
   readonly chipset?: "pc" | "q35";
   /** Firmware. @default {"seabios"} */
   readonly firmware?: "seabios" | "ovmf";
@@ -20,6 +24,8 @@ export interface Hardware {
   readonly memory?: number;
   /** The unique id, a GUID or `auto`; none without the device. */
   readonly vmgenid?: string;
+  /** Where the lab keeps the unique id, on arm64, for which QEMU has no such device. */
+  readonly idPage?: IdPage;
   /** Whether there is a vmclock device. @default {false} */
   readonly vmclock?: boolean;
   /** Whether there is a channel to QEMU's guest agent. @default {false} */
@@ -46,6 +52,8 @@ export interface MachineFiles {
   readonly system?: string;
   /** Socket of the guest agent. */
   readonly agent: string;
+  /** Socket of QEMU's test protocol. */
+  readonly qtest: string;
   /** Where {@linkcode Machine.save} puts a machine. */
   readonly state: string;
   /** What that file is to begin with. */
@@ -53,34 +61,33 @@ export interface MachineFiles {
 }
 
 // Notices reach the console ("crng reseeded ..."), chatter does not.
-const APPEND = "console=ttyS0 loglevel=6 printk.time=1 panic=-1 " +
+const APPEND = "loglevel=6 printk.time=1 panic=-1 " +
   "mitigations=off random.trust_cpu=on";
 
 const READ_ONLY = "format=raw,readonly=on";
 
 /** The whole command line but for `-incoming`. */
 export function qemuCommand(
-  tools: Tools,
+  platform: Platform,
   kernel: Kernel,
   hardware: Hardware,
   files: MachineFiles,
 ): string[] {
   const {
-    chipset = "pc",
+    chipset = platform.chipset,
     firmware = "seabios",
     accelerator = "tcg",
     processor = "max",
     processors = 1,
     memory = 192,
     vmgenid,
+    idPage,
     vmclock = false,
     agent = false,
     append = "",
   } = hardware;
-  const share = `${tools.root}/usr/share`;
   return [
-    ...tools.command("/usr/bin/qemu-system-x86_64"),
-    ...["-L", `${share}/qemu`, "-L", `${share}/seabios`],
+    ...platform.emulator,
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...["-accel", accelerator, "-M", chipset, "-cpu", processor],
     ...["-m", `${memory}`, "-smp", `${processors}`],
@@ -88,6 +95,7 @@ export function qemuCommand(
     ...[
       "-append",
       [
+        `console=${platform.console}`,
         APPEND,
         ...(files.system === undefined ? [] : [DEBIAN_APPEND]),
         append,
@@ -117,8 +125,15 @@ export function qemuCommand(
         ],
       ]
       : []),
-    ...(firmware === "ovmf" ? ovmf(share) : []),
-    ...(vmgenid === undefined ? [] : ["-device", `vmgenid,guid=${vmgenid}`]),
+    ...(firmware === "ovmf" ? ovmf(platform.share) : []),
+    ...(vmgenid === undefined || idPage !== undefined
+      ? []
+      : ["-device", `vmgenid,guid=${vmgenid}`]),
+    ...(idPage === undefined ? [] : [
+      // It waits for its id.
+      ...["-S", "-qtest", `unix:${files.qtest},server=on,wait=off`],
+      ...["-qtest-log", "none"],
+    ]),
     ...(vmclock ? ["-device", "vmclock"] : []),
   ];
 }

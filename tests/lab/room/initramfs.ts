@@ -3,7 +3,7 @@
 import { type Entry, pack } from "./cpio.ts";
 import type { Kernel } from "./kernels.ts";
 import { LAB_SOURCE } from "./paths.ts";
-import type { Tools } from "./tools.ts";
+import type { Platform } from "./platform.ts";
 
 /** What a guest runs. */
 export interface Program {
@@ -15,7 +15,7 @@ export interface Program {
 
 /** Builds the archive. */
 export function buildInitramfs(
-  tools: Tools,
+  platform: Platform,
   kernel: Kernel,
   program: Program,
 ): Uint8Array<ArrayBuffer> {
@@ -25,9 +25,11 @@ export function buildInitramfs(
     ...["init", "debian_init", "debian_program"].map((name) =>
       file(`/${name}`, Deno.readFileSync(`${LAB_SOURCE}/guest/${name}`))
     ),
-    file("/bin/busybox", Deno.readFileSync(`${tools.root}/bin/busybox`)),
-    { path: "/lib/x86_64-linux-gnu", link: "/runtime/lib" },
-    { path: "/lib64", link: "/runtime/lib" },
+    file("/bin/busybox", Deno.readFileSync(platform.busybox)),
+    ...Object.entries(platform.libraries).map(([path, link]) => ({
+      path,
+      link,
+    })),
     ...["/dev", "/proc", "/sys", "/tmp", "/root"].map((path) => (
       { path, folder: true } as const
     )),

@@ -2,7 +2,7 @@
 
 import { runBytes } from "./command.ts";
 import { PrerequisiteError } from "./errors.ts";
-import { unpack } from "./packages.ts";
+import { type Architecture, unpack } from "./packages.ts";
 import { exists } from "./paths.ts";
 import type { Tools } from "./tools.ts";
 
@@ -54,12 +54,15 @@ const MODULES = [
 export async function getKernel(
   name: KernelName,
   tools: Tools,
+  architecture: Architecture = "amd64",
 ): Promise<Kernel> {
+  const other = architecture === "amd64" ? "" : `-${architecture}`;
   const root = await unpack({
-    folder: `kernel-${name}`,
-    title: `Linux ${name}`,
+    folder: `kernel-${name}${other}`,
+    title: `Linux ${name}${other}`,
     suite: KERNELS[name],
-    names: ["linux-image-cloud-amd64"],
+    architecture,
+    names: [`linux-image-cloud-${architecture}`],
     only: /^linux-(image|binary|modules|base)-\d/,
   });
   const image = find(root, /\/vmlinuz[^/]*$/)[0];

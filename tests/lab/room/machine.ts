@@ -7,6 +7,7 @@ import { MachineError, PrerequisiteError } from "./errors.ts";
 import type { Hardware, MachineFiles } from "./hardware.ts";
 import { exists } from "./paths.ts";
 import { Qmp, writeAll } from "./qmp.ts";
+import { Qtest } from "./qtest.ts";
 
 /** The kernel's word for a fork that it has noticed. */
 export const RESEEDED = "crng reseeded due to virtual machine fork";
@@ -61,6 +62,7 @@ export class Machine {
   readonly #blocks: Block[] = [];
   #collected = 0;
   #agent: Promise<Agent> | undefined;
+  #qtest: Promise<Qtest> | undefined;
   #attached = false;
   #jobs = 0;
   #said = "";
@@ -201,6 +203,12 @@ export class Machine {
     return await agent.execute(command, args);
   }
 
+  /** Executes a command of QEMU's test protocol, in a machine that has the channel: plays the hardware's part. */
+  async qtest(command: string): Promise<void> {
+    const qtest = await (this.#qtest ??= Qtest.open(this.files.qtest));
+    await qtest.execute(command);
+  }
+
   /** Stops the processors. */
   async pause(): Promise<void> {
     await this.execute("stop");
@@ -259,7 +267,9 @@ export class Machine {
     if (this.alive) this.#process.kill("SIGKILL");
     await this.#process.status;
     this.#qmp.close();
-    (await this.#agent?.catch(() => undefined))?.close();
+    for (const channel of [this.#agent, this.#qtest]) {
+      (await channel?.catch(() => undefined))?.close();
+    }
     try {
       this.#input.close();
     } catch {
@@ -355,7 +365,7 @@ function readFrom(path: string, offset: number): Uint8Array {
 }
 
 function discard({ files, keep }: Start): void {
-  const { console, out, state, input, qmp, agent } = files;
-  for (const path of [state, input, qmp, agent]) remove(path);
+  const { console, out, state, input, qmp, agent, qtest } = files;
+  for (const path of [state, input, qmp, agent, qtest]) remove(path);
   if (!keep) { for (const path of [console, out]) remove(path); }
 }

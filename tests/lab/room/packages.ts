@@ -13,7 +13,9 @@ import { withCacheLock } from "./lock.ts";
 import { CACHE, exists } from "./paths.ts";
 import { step } from "./progress.ts";
 
-const APT = `${CACHE}/apt`;
+/** Debian's names of the processors that the lab has programs for. */
+export type Architecture = "amd64" | "arm64";
+
 const SUITES = ["bookworm", "bookworm-backports", "trixie-backports"];
 const KEYRINGS = ["gpg", "pgp"].map((ending) =>
   `/usr/share/keyrings/debian-archive-keyring.${ending}`
@@ -27,6 +29,8 @@ export interface PackageSet {
   readonly title: string;
   /** Preferred over the other suites. */
   readonly suite: string;
+  /** The processor that they are for. @default {"amd64"} */
+  readonly architecture?: Architecture;
   /** Asked for by name; what they depend on comes along. */
   readonly names: readonly string[];
   /** Of all that would be installed, unpack only these. */
@@ -50,7 +54,8 @@ async function download(
   folder: string,
   stamp: string,
 ): Promise<void> {
-  await refresh();
+  const { architecture = "amd64" } = set;
+  await refresh(architecture);
   await step(`${set.title} from Debian (${set.suite})`, async () => {
     const wanted = await resolve(set);
     const fresh = `${folder}.new`;
@@ -58,7 +63,7 @@ async function download(
     for (const path of [fresh, debs, folder]) remove(path);
     Deno.mkdirSync(fresh, { recursive: true });
     Deno.mkdirSync(debs);
-    await apt("apt-get", ["download", ...wanted], debs);
+    await apt(architecture, ["download", ...wanted], debs);
     for (const { name } of Deno.readDirSync(debs)) {
       await run(["dpkg-deb", "-x", `${debs}/${name}`, fresh]);
     }
@@ -68,28 +73,36 @@ async function download(
   });
 }
 
-let refreshed: Promise<void> | undefined;
+const refreshed = new Map<Architecture, Promise<void>>();
 
-function refresh(): Promise<void> {
-  return refreshed ??= step("reading Debian's package lists", async () => {
-    const keyring = KEYRINGS.find(exists);
-    if (keyring === undefined) {
-      throw new PrerequisiteError(
-        `No ${KEYRINGS[0]}: install the package "debian-archive-keyring"`,
-      );
-    }
-    const mirror = await findMirror();
-    Deno.mkdirSync(`${APT}/lists/partial`, { recursive: true });
-    Deno.mkdirSync(`${APT}/cache/archives/partial`, { recursive: true });
-    Deno.writeTextFileSync(`${APT}/status`, "");
-    Deno.writeTextFileSync(
-      `${APT}/sources.list`,
-      SUITES.map((suite) =>
-        `deb [arch=amd64 signed-by=${keyring}] ${mirror} ${suite} main\n`
-      ).join(""),
+function refresh(architecture: Architecture): Promise<void> {
+  const known = refreshed.get(architecture);
+  if (known !== undefined) return known;
+  const title = `reading Debian's package lists (${architecture})`;
+  const read = step(title, () => readLists(architecture));
+  refreshed.set(architecture, read);
+  return read;
+}
+
+async function readLists(architecture: Architecture): Promise<void> {
+  const state = stateOf(architecture);
+  const keyring = KEYRINGS.find(exists);
+  if (keyring === undefined) {
+    throw new PrerequisiteError(
+      `No ${KEYRINGS[0]}: install the package "debian-archive-keyring"`,
     );
-    await apt("apt-get", ["update"]);
-  });
+  }
+  const mirror = await findMirror();
+  Deno.mkdirSync(`${state}/lists/partial`, { recursive: true });
+  Deno.mkdirSync(`${state}/cache/archives/partial`, { recursive: true });
+  Deno.writeTextFileSync(`${state}/status`, "");
+  Deno.writeTextFileSync(
+    `${state}/sources.list`,
+    SUITES.map((suite) =>
+      `deb [arch=${architecture} signed-by=${keyring}] ${mirror} ${suite} main\n`
+    ).join(""),
+  );
+  await apt(architecture, ["update"]);
 }
 
 /** The archive that the system's own apt uses for its Debian suites. */
@@ -109,7 +122,7 @@ async function findMirror(): Promise<string> {
 
 /** Every package to unpack, as `name=version`. */
 async function resolve(set: PackageSet): Promise<string[]> {
-  const plan = await apt("apt-get", [
+  const plan = await apt(set.architecture ?? "amd64", [
     "install",
     "--simulate",
     "--no-install-recommends",
@@ -121,28 +134,40 @@ async function resolve(set: PackageSet): Promise<string[]> {
     .map(([, name, version]) => `${name}=${version}`);
 }
 
-function apt(tool: string, args: string[], cwd: string = APT): Promise<string> {
+/** Each architecture has its own, so that packages of one are never mixed up with those of another. */
+function stateOf(architecture: Architecture): string {
+  return architecture === "amd64"
+    ? `${CACHE}/apt`
+    : `${CACHE}/apt-${architecture}`;
+}
+
+function apt(
+  architecture: Architecture,
+  args: string[],
+  cwd: string = stateOf(architecture),
+): Promise<string> {
+  const state = stateOf(architecture);
   const settings: Record<string, string> = {
-    "APT::Architecture": "amd64",
-    "APT::Architectures::": "amd64",
+    "APT::Architecture": architecture,
+    "APT::Architectures::": architecture,
     "APT::Sandbox::User": "",
     "APT::Update::Error-Mode": "any",
     "Acquire::Languages": "none",
     // A private state does not keep apt from installing into the real system:
     // dpkg would. So this apt has no dpkg.
     "Dir::Bin::dpkg": "/bin/false",
-    "Dir::Cache": `${APT}/cache`,
-    "Dir::Etc::sourcelist": `${APT}/sources.list`,
+    "Dir::Cache": `${state}/cache`,
+    "Dir::Etc::sourcelist": `${state}/sources.list`,
     "Dir::Etc::sourceparts": "-",
     "Dir::Etc::preferences": "-",
     "Dir::Etc::preferencesparts": "-",
-    "Dir::State": APT,
-    "Dir::State::status": `${APT}/status`,
+    "Dir::State": state,
+    "Dir::State::status": `${state}/status`,
   };
   const options = Object.entries(settings).map(([key, value]) =>
     `--option=${key}=${value}`
   );
-  return run([tool, ...options, ...args], {
+  return run(["apt-get", ...options, ...args], {
     cwd,
     env: { LC_ALL: "C" },
   });

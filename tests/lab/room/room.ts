@@ -5,9 +5,11 @@
  */
 
 import { tmpdir } from "node:os";
+import { getArm64 } from "./arm64.ts";
 import { isEnding, onExit, remove } from "./cleanup.ts";
 import { MachineError, PrerequisiteError } from "./errors.ts";
 import { type Hardware, type MachineFiles, qemuCommand } from "./hardware.ts";
+import { begin, giveNewId, writeDeviceTree } from "./id_page.ts";
 import { buildInitramfs, type Program } from "./initramfs.ts";
 import { getDebian } from "./debian.ts";
 import {
@@ -18,6 +20,7 @@ import {
 } from "./kernels.ts";
 import { Machine } from "./machine.ts";
 import { exists, KEPT, RUNS } from "./paths.ts";
+import { amd64, type Platform } from "./platform.ts";
 import { say } from "./progress.ts";
 import { getRuntimes, type Runtimes } from "./runtimes.ts";
 import { run } from "./command.ts";
@@ -55,7 +58,7 @@ export interface Snapshot {
 
 /** How a room is set up. */
 export interface RoomOptions {
-  /** A kernel of the user's own for every guest. */
+  /** A kernel of the user's own for every guest on x86-64. */
   readonly kernel?: string;
   /** Keep consoles, output and snapshots. @default {false} */
   readonly keep?: boolean;
@@ -75,7 +78,9 @@ export class Room {
   readonly #machines = new Set<Machine>();
   readonly #snapshots = new Set<Snapshot>();
   readonly #initrds = new Map<string, Map<Program, string>>();
-  readonly #kernels = new Map<string, string>();
+  readonly #versions = new Map<string, string>();
+  readonly #trees = new WeakMap<Guest, string>();
+  #arm64: Promise<Platform> | undefined;
   #number = 0;
 
   private constructor(tools: Tools, runtimes: Runtimes, options: RoomOptions) {
@@ -108,7 +113,7 @@ export class Room {
     return new Room(tools, runtimes, options);
   }
 
-  /** Of QEMU, the runtimes and every kernel that was booted so far. */
+  /** Of QEMU, the runtimes and every kernel that was booted so far, also on other architectures. */
   async versions(): Promise<Record<string, string>> {
     const qemu = this.#tools.command("/usr/bin/qemu-system-x86_64");
     const said = await run([...qemu, "--version"]);
@@ -116,7 +121,7 @@ export class Room {
       "QEMU": /version (\S+)/.exec(said)?.[1] ?? "unknown",
       "Deno": this.runtimes.deno,
       "Node": this.runtimes.node,
-      ...Object.fromEntries(this.#kernels),
+      ...Object.fromEntries(this.#versions),
     };
   }
 
@@ -126,6 +131,7 @@ export class Room {
     for (let attempt = 1;; attempt++) {
       try {
         const machine = await this.#start(guest, kernel, guest.hardware, []);
+        await this.#orEnd(machine, begin(machine));
         await this.#orEnd(
           machine,
           machine.waitForConsole("lab: ready", BOOT_TIMEOUT_MS),
@@ -179,6 +185,7 @@ export class Room {
           status !== "inmigrate"
         );
         await this.#orEnd(machine, arrived);
+        await this.#orEnd(machine, giveNewId(machine));
         return machine;
       } catch (error) {
         this.#countRetry(error, attempt);
@@ -206,13 +213,24 @@ export class Room {
 
   async #kernel(guest: Guest): Promise<Kernel> {
     const { kernel: file } = this.#options;
-    const name = guest.kernel ?? "6.12";
-    const kernel = file === undefined
-      ? await getKernel(name, this.#tools)
+    const { kernel: name = "6.12", hardware } = guest;
+    const { architecture } = hardware;
+    const kernel = file === undefined || architecture !== undefined
+      ? await getKernel(name, this.#tools, architecture)
       : useKernel(file);
     const title = file === undefined ? `Linux ${name}` : "Linux";
-    this.#kernels.set(title, kernel.name);
+    this.#versions.set(
+      architecture === undefined ? title : `${title}, ${architecture}`,
+      kernel.name,
+    );
     return kernel;
+  }
+
+  async #platform({ architecture }: Hardware): Promise<Platform> {
+    if (architecture !== "arm64") return amd64(this.#tools, this.runtimes);
+    const platform = await (this.#arm64 ??= getArm64(this.#tools));
+    this.#versions.set(`Deno, ${architecture}`, platform.deno);
+    return platform;
   }
 
   async #start(
@@ -223,21 +241,25 @@ export class Room {
   ): Promise<Machine> {
     const number = ++this.#number;
     const debian = guest.system === "debian";
+    const platform = await this.#platform(hardware);
     const files: MachineFiles = {
       console: `${this.#folder}/${number}.console`,
       out: `${this.#folder}/${number}.out`,
       state: `${this.#folder}/${number}.qcow2`,
       input: `${this.#sockets}/${number}.in`,
       qmp: `${this.#sockets}/${number}.qmp`,
-      initrd: this.#initrd(guest, kernel),
-      runtimes: this.runtimes.image,
+      initrd: this.#initrd(guest, kernel, platform),
+      runtimes: platform.runtimes,
       ...(debian && { system: await getDebian(this.#tools) }),
       agent: `${this.#sockets}/${number}.agent`,
+      qtest: `${this.#sockets}/${number}.qtest`,
       stateTemplate: this.#tools.emptyState,
     };
+    const command = qemuCommand(platform, kernel, hardware, files);
+    const tree = await this.#tree(guest, platform, command);
     const machine = await Machine.start({
       name: `${guest.name}#${number}`,
-      command: [...qemuCommand(this.#tools, kernel, hardware, files), ...more],
+      command: [...command, ...tree, ...more],
       hardware,
       files,
       keep: this.#options.keep ?? false,
@@ -247,13 +269,30 @@ export class Room {
     return machine;
   }
 
-  #initrd(guest: Guest, kernel: Kernel): string {
+  /** The device tree of a machine whose own does not do, the same in every clone. */
+  async #tree(
+    guest: Guest,
+    { compiler }: Platform,
+    command: readonly string[],
+  ): Promise<string[]> {
+    const { idPage } = guest.hardware;
+    if (idPage === undefined || compiler === undefined) return [];
+    let path = this.#trees.get(guest);
+    if (path === undefined) {
+      path = `${this.#folder}/${++this.#number}.dtb`;
+      await writeDeviceTree(command, compiler, idPage, path);
+      this.#trees.set(guest, path);
+    }
+    return ["-dtb", path];
+  }
+
+  #initrd(guest: Guest, kernel: Kernel, platform: Platform): string {
     const made = this.#initrds.get(kernel.name) ?? new Map<Program, string>();
     this.#initrds.set(kernel.name, made);
     const known = made.get(guest.program);
     if (known !== undefined) return known;
     const path = `${this.#folder}/${++this.#number}.initrd`;
-    const archive = buildInitramfs(this.#tools, kernel, guest.program);
+    const archive = buildInitramfs(platform, kernel, guest.program);
     Deno.writeFileSync(path, archive);
     made.set(guest.program, path);
     return path;

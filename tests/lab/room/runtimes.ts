@@ -9,6 +9,7 @@ import { run } from "./command.ts";
 import { PrerequisiteError } from "./errors.ts";
 import { makeExt4 } from "./ext4.ts";
 import { withCacheLock } from "./lock.ts";
+import { fetchFromNpm } from "./npm.ts";
 import { CACHE, exists } from "./paths.ts";
 import { mebibytes, step } from "./progress.ts";
 import type { Tools } from "./tools.ts";
@@ -95,31 +96,7 @@ async function findNode(): Promise<string> {
   const own = folders.map((folder) => `${folder}/node`).filter(exists)
     .map((path) => Deno.realPathSync(path)).find((path) => path !== deno);
   if (own !== undefined) return own;
-  const folder = `${CACHE}/npm`;
-  const find = (): string | undefined => findFile(folder, /\/bin\/node$/);
-  if (exists(folder) && find() !== undefined) return find() ?? "";
-  await step("Node from npm", async () => {
-    await run([Deno.execPath(), "cache", "--no-config", NODE_PACKAGE], {
-      env: { DENO_DIR: folder },
-    });
-  });
-  const node = find();
-  if (node === undefined) throw new PrerequisiteError("No Node in npm's cache");
-  Deno.chmodSync(node, 0o755);
-  return node;
-}
-
-function findFile(folder: string, pattern: RegExp): string | undefined {
-  for (const entry of Deno.readDirSync(folder)) {
-    const path = `${folder}/${entry.name}`;
-    const found = entry.isDirectory
-      ? findFile(path, pattern)
-      : pattern.test(path)
-      ? path
-      : undefined;
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  return await fetchFromNpm(NODE_PACKAGE, /\/bin\/node$/);
 }
 
 /** What the disk costs, for the report. */

@@ -28,6 +28,17 @@ export async function getTools(): Promise<Tools> {
       "e2fsprogs",
     ],
   });
+  const { command } = toolsIn(root);
+  const emptyState = `${root}/empty.qcow2`;
+  if (!exists(emptyState)) {
+    const create = [...command("/usr/bin/qemu-img"), "create", "-q"];
+    await run([...create, "-f", "qcow2", emptyState, "1M"]);
+  }
+  return { root, emptyState, command };
+}
+
+/** Programs unpacked into a folder, which run with the C library that came along. */
+export function toolsIn(root: string): Pick<Tools, "root" | "command"> {
   const libraries = ["/lib", "/usr/lib"].map((folder) =>
     `${root}${folder}/x86_64-linux-gnu`
   ).join(":");
@@ -37,10 +48,5 @@ export async function getTools(): Promise<Tools> {
     libraries,
     `${root}${program}`,
   ];
-  const emptyState = `${root}/empty.qcow2`;
-  if (!exists(emptyState)) {
-    const create = [...command("/usr/bin/qemu-img"), "create", "-q"];
-    await run([...create, "-f", "qcow2", emptyState, "1M"]);
-  }
-  return { root, emptyState, command };
+  return { root, command };
 }

@@ -1,5 +1,6 @@
 /** What scenarios have in common: forks of a guest that draws, and their records. */
 
+import { MEMORY_START } from "../room/arm64.ts";
 import { remove } from "../room/cleanup.ts";
 import { MachineError } from "../room/errors.ts";
 import type { Machine } from "../room/machine.ts";
@@ -13,7 +14,8 @@ export async function positionOf(machine: Machine): Promise<number> {
   const file = `${machine.files.state}.memory`;
   const size = (machine.hardware.memory ?? 192) * 2 ** 20;
   try {
-    await machine.execute("pmemsave", { val: 0, size, filename: file });
+    const val = machine.hardware.architecture === "arm64" ? MEMORY_START : 0;
+    await machine.execute("pmemsave", { val, size, filename: file });
     return findPosition(Buffer.from(Deno.readFileSync(file).buffer));
   } finally {
     remove(file);

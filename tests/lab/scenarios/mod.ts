@@ -1,6 +1,7 @@
 /** Every scenario, in the order to run them. */
 
 import { clones } from "./clones.ts";
+import { deviceTree } from "./device_tree.ts";
 import { firstDraw } from "./first_draw.ts";
 import { fleet } from "./fleet.ts";
 import { freezeHook } from "./freeze_hook.ts";
@@ -38,4 +39,5 @@ export const SCENARIOS: readonly Scenario[] = [
   watch,
   rollback,
   quiesce,
+  deviceTree,
 ];
