@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { isEnding, onExit, remove } from "./cleanup.ts";
 import { MachineError, PrerequisiteError } from "./errors.ts";
 import { type Hardware, type MachineFiles, qemuCommand } from "./hardware.ts";
+import { createMemory } from "./host_page.ts";
 import { buildInitramfs, type Program } from "./initramfs.ts";
 import { getDebian } from "./debian.ts";
 import {
@@ -233,8 +234,12 @@ export class Room {
       runtimes: this.runtimes.image,
       ...(debian && { system: await getDebian(this.#tools) }),
       agent: `${this.#sockets}/${number}.agent`,
+      memory: `${this.#folder}/${number}.memory`,
       stateTemplate: this.#tools.emptyState,
     };
+    if (hardware.hostPage !== undefined) {
+      createMemory(files.memory, hardware, hardware.hostPage);
+    }
     const machine = await Machine.start({
       name: `${guest.name}#${number}`,
       command: [...qemuCommand(this.#tools, kernel, hardware, files), ...more],
