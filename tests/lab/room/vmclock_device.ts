@@ -98,6 +98,13 @@ export function forked(page: DataView): void {
   migrated(page);
 }
 
+/** A restore on a host whose vmclock does not notify. */
+export function forkedToSilence(page: DataView): void {
+  const flags = page.getBigUint64(FLAGS, true) & ~NOTIFICATION_PRESENT;
+  page.setBigUint64(FLAGS, flags, true);
+  forked(page);
+}
+
 function add(page: DataView, offset: number): void {
   page.setBigUint64(offset, page.getBigUint64(offset, true) + 1n, true);
 }

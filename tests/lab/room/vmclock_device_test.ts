@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findVmClock } from "../../../ffi/mod.ts";
-import { clockPage, clockTable, forked, migrated } from "./vmclock_device.ts";
+import {
+  clockPage,
+  clockTable,
+  forked,
+  forkedToSilence,
+  migrated,
+} from "./vmclock_device.ts";
 
 // struct vmclock_abi: size and magic; seq_count, then padding, counter_id and version.
 const HEAD = 0x1000_4b4c4356n;
@@ -37,4 +43,5 @@ test("clockPage() says that it counts generations, and whether it notifies", () 
 test("A fork moves the counter of generations, a live migration the marker alone", () => {
   assert.deepEqual(words(migrated), [HEAD, SEQUENCE_4, 2n, 0x300n, 1n]);
   assert.deepEqual(words(forked), [HEAD, SEQUENCE_4, 2n, 0x300n, 2n]);
+  assert.deepEqual(words(forkedToSilence)[3], 0x100n);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Report } from "../guest/vmclock_notified.ts";
 import type { Machine } from "../room/machine.ts";
 import type { Room } from "../room/room.ts";
-import { forked, migrated } from "../room/vmclock_device.ts";
+import { forked, forkedToSilence, migrated } from "../room/vmclock_device.ts";
 
 /** Longer than a clone takes to hear of its notification. */
 const SETTLED_MS = 3_000;
@@ -55,6 +55,12 @@ const EVENTS: readonly Event[] = [
       forks: 2,
       disrupted: true,
     },
+  },
+  {
+    what: "a fork to a host that does not notify",
+    change: forkedToSilence,
+    forks: 1,
+    disrupted: true,
   },
 ];
 

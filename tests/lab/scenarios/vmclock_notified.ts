@@ -15,9 +15,8 @@ import type { Room } from "../room/room.ts";
 import { clockPage, clockTable, forked } from "../room/vmclock_device.ts";
 import { EVENT_COLUMNS, tellOfEvents } from "./clock_events.ts";
 import { compare, forkWhileDrawing } from "./fork.ts";
-import { median } from "./median.ts";
 import type { Figures, Scenario, ScenarioOptions } from "./scenario.ts";
-import { spread, watchFork } from "./watch_fork.ts";
+import { spread, watchForks, watchInARow } from "./watch_fork.ts";
 
 const CLONES = 7;
 const QUICK_CLONES = 2;
@@ -40,33 +39,13 @@ async function run(
 ): Promise<Figures> {
   const draws: Row[] = [];
   const told: Row[] = [];
-  const times: Row[] = [];
-  const rare: number[] = [];
   for (const notifies of [true, false]) {
-    const drawing = await boot(room, "vmclock_notified", notifies);
-    draws.push(await drawAcross(room, drawing, notifies));
-    if (notifies) told.push(...await tellOfEvents(room, drawing));
-    await room.end(drawing);
-
-    const waiting = await boot(room, "watch", notifies);
-    assert.equal(await waiting.receiveText("level"), "memory");
-    for (const way of ["timer", "wait", "rarely"]) {
-      const seen = await watchFork(room, waiting, way, {
-        clones,
-        prepare: (clone) => clone.changePage(forked),
-      });
-      times.push(timesOf(way, notifies, seen));
-      if (way === "rarely") {
-        rare.push(median(seen.map(({ afterMs }) => afterMs)));
-      }
-    }
-    if (notifies) {
-      times.push(timesOf("in a row", true, await chain(room, waiting)));
-    }
-    await room.end(waiting);
+    const machine = await boot(room, "vmclock_notified", notifies);
+    draws.push(await drawAcross(room, machine, notifies));
+    if (notifies) told.push(...await tellOfEvents(room, machine));
+    await room.end(machine);
   }
-  const [notified = NaN, unnotified = NaN] = rare;
-  assert.ok(notified < unnotified, `woken after ${rare.join(" and ")} ms`);
+  const times = await watchAll(room, clones);
   return {
     tables: [
       {
@@ -172,38 +151,57 @@ async function drawAcross(
   ];
 }
 
-/** Clones of clones, of which each begins to wait anew. */
-async function chain(room: Room, machine: Machine): Promise<Seen[]> {
-  const all: Seen[] = [];
-  let parent = machine;
-  for (let i = 0; i < FORKS_IN_A_ROW; i++) {
-    await parent.tell("rarely");
-    await parent.receive("watching");
-    const snapshot = await room.snapshot(parent);
-    if (parent !== machine) await room.end(parent);
-    parent = await room.prepareClone(snapshot);
-    room.discard(snapshot);
-    parent.changePage(forked);
-    await parent.resume();
-    all.push(JSON.parse(await parent.receiveText("seen")));
+/** How long it takes to know, in a machine that is notified and in one that is not. */
+async function watchAll(room: Room, clones: number): Promise<Row[]> {
+  const notified = await boot(room, "watch", true);
+  const silent = await boot(room, "watch", false);
+  for (const machine of [notified, silent]) {
+    assert.equal(await machine.receiveText("level"), "memory");
   }
-  await room.end(parent);
-  return all;
+  const rows: Row[] = [];
+  let unnotified = NaN;
+  const prepare = (clone: Machine): void => clone.changePage(forked);
+  for (const [way, title] of Object.entries(WAYS)) {
+    const seen = await watchForks(room, [notified, silent], way, {
+      clones,
+      prepare,
+    });
+    const [a = [], b = []] = seen;
+    rows.push(rowOf(title, true, a), rowOf(title, false, b));
+    if (way !== RARELY) continue;
+    unnotified = least(b);
+    assert.ok(least(a) < unnotified, "woken by poll");
+  }
+  await room.end(silent);
+  const inARow = await watchInARow(room, notified, RARELY, {
+    clones: FORKS_IN_A_ROW,
+    prepare,
+  });
+  assert.ok(least(inARow.slice(1)) < unnotified, "woken by poll once more");
+  rows.push(rowOf("the same, in clones of clones", true, inARow));
+  await room.end(notified);
+  return rows;
 }
 
-const TITLES: Readonly<Record<string, string>> = {
+const RARELY = "rarely";
+const WAYS: Readonly<Record<string, string>> = {
   timer: "onVmFork(listener)",
   wait: "onVmFork(listener, { wait: true })",
-  rarely: "a wait that looks once a second",
-  "in a row": "the same, in clones of clones",
+  [RARELY]: "a wait that looks once a second",
 };
 
-function timesOf(way: string, notifies: boolean, seen: readonly Seen[]): Row {
+function rowOf(title: string, notifies: boolean, seen: readonly Seen[]): Row {
   for (const { forked, code, source = "vmclock" } of seen) {
-    assert.deepEqual([forked, code, source], [true, "forked", "vmclock"], way);
+    const said = [forked, code, source];
+    assert.deepEqual(said, [true, "forked", "vmclock"], title);
   }
   const values = new Set(seen.map(({ value }) => value));
-  assert.equal(values.size, seen.length, `equal values of clones: ${way}`);
+  assert.equal(values.size, seen.length, `equal values of clones: ${title}`);
   const times = seen.map(({ afterMs }) => afterMs);
-  return [TITLES[way]!, notifies, seen.length, ...spread(times)];
+  return [title, notifies, seen.length, ...spread(times)];
+}
+
+/** Only what ends a wait before its next look can make it shorter than a look takes. */
+function least(seen: readonly Seen[]): number {
+  return Math.min(...seen.map(({ afterMs }) => afterMs));
 }

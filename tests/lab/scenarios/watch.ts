@@ -11,7 +11,7 @@ import { bundle } from "../room/bundle.ts";
 import { newGuid } from "../room/guid.ts";
 import type { Room } from "../room/room.ts";
 import type { Figures, Scenario, ScenarioOptions } from "./scenario.ts";
-import { spread, watchFork } from "./watch_fork.ts";
+import { spread, watchForks } from "./watch_fork.ts";
 
 const CLONES = 9;
 const QUICK_CLONES = 2;
@@ -71,7 +71,7 @@ async function run(
     });
     assert.equal(await source.receiveText("level"), "memory");
     for (const way of ways) {
-      const seen = await watchFork(room, source, way, {
+      const [seen = []] = await watchForks(room, [source], way, {
         clones,
         ...(page === "vmgenid" && { id: newGuid }),
       });
