@@ -121,7 +121,7 @@ export interface SourceRow {
   differs?(visit: Visit): NoSource | undefined;
 }
 
-/** All kinds of sources, in order of preference. A new one is one file and one row. */
+/** All kinds of sources, in order of preference. A new one is one file, and a row here and below. */
 export const SOURCES: readonly SourceRow[] = [
   vmGenId,
   vmClock,
