@@ -131,7 +131,8 @@ export interface ConfigureOptions extends CrngOptions {
    * Whether draws look at the kernel's count of the ACPI event that notifies the device, too: it moves also where
    * a rollback keeps the id. What was drawn between the resume and the event repeats all the same. Each look
    * reads a file: microseconds for a GPE, near a tenth of a millisecond for a Generic Event Device, whose count
-   * moves for its other devices as well. Without it only listeners, guards and waits look there.
+   * moves for its other devices as well. Without it only listeners, guards and waits look there, and at a
+   * vmclock's event nobody does where its page is mapped: it comes for live migrations too.
    * @default {false}
    */
   readonly eventsAtDraws?: boolean;

@@ -65,9 +65,9 @@ export type Confirmation = "driver" | "iomem" | "parent" | "caller";
  * | name | shows | when |
  * |---|---|---|
  * | `vmgenid` | clones and restores that the hypervisor gives a new id | before the first instruction after resume |
- * | `vmclock` | the same, and a rollback or live migration too; it has no id | before the first instruction after resume |
+ * | `vmclock` | the same, and a rollback too; a live migration if it counts no generations; it has no id | before the first instruction after resume |
  * | `generation-file` | what the platform that writes it knows | late |
- * | `acpi-events` | what the hypervisor notifies, also a rollback that keeps the id | late |
+ * | `acpi-events` | what the hypervisor notifies, also a rollback that keeps the id; a vmclock's without its page | late |
  *
  * Any other name is that of a source of the program's own.
  */

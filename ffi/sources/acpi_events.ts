@@ -1,5 +1,5 @@
-import { check, cString, STATUS_EVENTS } from "../shim/shim.ts";
-import type { SourceRow, Visit } from "./mod.ts";
+import { check, cString, STATUS_CLOCK, STATUS_EVENTS } from "../shim/shim.ts";
+import type { NoSource, SourceRow, Visit } from "./mod.ts";
 import { NoDevice } from "./obstacles.ts";
 
 /** ACPI 6.5 section 5.6.4: an edge or level event of the one GPE block that Linux counts by number. */
@@ -36,14 +36,8 @@ export const acpiEvents: SourceRow = {
   named: ({ eventsAtDraws }) =>
     eventsAtDraws ? "the ACPI events at draws" : undefined,
   attach(visit) {
-    const event = eventOf(notifiedBy(visit) ?? "");
-    if (event === undefined) {
-      throw new NoDevice({
-        reason:
-          "no ACPI event that the kernel counts is known to notify the device",
-        remedy: "a hypervisor that raises one, for example QEMU",
-      });
-    }
+    const event = eventOf(notifierOf(visit) ?? "");
+    if (event === undefined) throw new NoDevice(NO_EVENT);
     const { symbols } = visit.shim;
     check("vmfork_watch_events", symbols.vmfork_watch_events(cString(event)));
     return pathOf(event);
@@ -51,8 +45,32 @@ export const acpiEvents: SourceRow = {
   confirmedBy: () => undefined,
 };
 
-/** Whoever was given a descriptor of `/dev/mem` may not read the tables. */
-function notifiedBy({ named, firmware }: Visit): string | undefined {
+const NO_EVENT: NoSource = {
+  reason: "no ACPI event that the kernel counts is known to notify the device",
+  remedy: "a hypervisor that raises one, for example QEMU",
+};
+
+/** A vmclock notifies of live migrations too, and of each time that its clock is set. */
+const SHOWN_BY_THE_PAGE: NoSource = {
+  reason: "the page of the vmclock shows what its event is for",
+  remedy: "to ask for the events before the first look of the process",
+};
+
+/**
+ * The method that notifies the device. Whoever was given a descriptor of `/dev/mem` may not read the tables.
+ *
+ * @throws {NoDevice} If it is a vmclock's, whose page says better what was a fork, and nobody asks for it
+ */
+function notifierOf(
+  { shim, named, firmware }: Visit,
+): string | undefined {
   if (named.memory !== undefined) return named.memory.notifiedBy;
-  return firmware.vmGenId()?.notifiedBy ?? firmware.vmClock()?.notifiedBy;
+  const own = firmware.vmGenId()?.notifiedBy;
+  if (own !== undefined) return own;
+  const clock = firmware.vmClock()?.notifiedBy;
+  const mapped = (shim.symbols.vmfork_status() & STATUS_CLOCK) !== 0;
+  if (clock !== undefined && mapped && !named.eventsAtDraws) {
+    throw new NoDevice(SHOWN_BY_THE_PAGE);
+  }
+  return clock;
 }

@@ -4,6 +4,7 @@ import type { Shim } from "../shim/shim.ts";
 import { attach } from "./attach.ts";
 import { Firmware } from "./firmware.ts";
 import {
+  IN_ORDER_OF_LOOKS,
   type Look,
   type NamedSources,
   type NoSource,
@@ -41,16 +42,17 @@ export function findSources(
   named: NamedSources,
 ): FoundSources {
   const visit = { shim, look, named, firmware: new Firmware(shim) };
-  const sources: ProtectionSource[] = [];
+  const found = new Map<SourceName, ProtectionSource>();
   let untimely: SourceName | undefined;
   const obstacles = new Map<SourceName, NoSource>();
-  for (const row of SOURCES.toReversed()) { // mapping the first ends discovery
-    const found = attach(row, visit);
-    if ("name" in found) {
-      sources.unshift(found);
+  for (const row of IN_ORDER_OF_LOOKS) {
+    const result = attach(row, visit);
+    if ("name" in result) {
+      found.set(row.name, result);
       if (row.isPage) untimely = row.name;
-    } else if (row.isPage) obstacles.set(row.name, found);
+    } else if (row.isPage) obstacles.set(row.name, result);
   }
+  const sources = SOURCES.flatMap(({ name }) => found.get(name) ?? []);
   const decides = sources.find(({ timely }) => timely) ?? sources[0];
   return {
     source: decides === undefined

@@ -121,13 +121,21 @@ export interface SourceRow {
   differs?(visit: Visit): NoSource | undefined;
 }
 
-/**
- * All kinds of sources, in order of preference. A new one is one file and one row. They are attached from the
- * last to the first: mapping the vmgenid page ends discovery.
- */
+/** All kinds of sources, in order of preference. A new one is one file, and a row here and below. */
 export const SOURCES: readonly SourceRow[] = [
   vmGenId,
   vmClock,
   generationFile,
   acpiEvents,
+];
+
+/**
+ * The same in the order to attach them in: what the ACPI events are worth depends on the vmclock's page, and
+ * mapping the vmgenid page ends discovery.
+ */
+export const IN_ORDER_OF_LOOKS: readonly SourceRow[] = [
+  generationFile,
+  vmClock,
+  acpiEvents,
+  vmGenId,
 ];

@@ -39,7 +39,7 @@ if (values.help) {
   console.log(USAGE);
 } else if (values.list) {
   for (const { name, title, quick } of SCENARIOS) {
-    console.log(`${name.padEnd(15)} ${title}${quick ? " (quick)" : ""}`);
+    console.log(`${name.padEnd(16)} ${title}${quick ? " (quick)" : ""}`);
   }
 } else {
   watchSignals();

@@ -224,6 +224,7 @@ export interface Header {
   readonly revision?: number;
   readonly oemId?: string;
   readonly oemTableId?: string;
+  readonly oemRevision?: number;
   readonly creator?: string;
   readonly creatorRevision?: number;
 }
@@ -237,7 +238,7 @@ export function table(header: Header, ...terms: readonly Uint8Array[]): Aml {
     raw(header.revision ?? 2, 0),
     ascii((header.oemId ?? "VMFORK").padEnd(6, "\0")),
     ascii((header.oemTableId ?? "TEST").padEnd(8, "\0")),
-    little(1, 4),
+    little(header.oemRevision ?? 1, 4),
     ascii(header.creator ?? "VMFK"),
     little(header.creatorRevision ?? 1, 4),
     aml,

@@ -97,6 +97,48 @@ test("The count of a Generic Event Device is in /proc/interrupts", () => {
   assert.equal(protection.sources[1]!.path, "/proc/interrupts");
 });
 
+/** A DSDT with a vmclock that a GPE notifies, and no VM generation ID. */
+const notifyingClock = b.table(
+  {},
+  b.device(
+    "\\_SB.VCLK",
+    b.name("_CID", b.string("VMCLOCK")),
+    b.name(
+      "_CRS",
+      b.buffer(b.hex("86 09 00 00 00 e0 0d 00 00 10 00 00 79 00")),
+    ),
+  ),
+  b.method("\\_GPE._E05", 0, b.notify(b.path("\\_SB.VCLK"), b.int(0x80))),
+);
+const replace = { vmfork_read_table: tables({ DSDT: notifyingClock }).read };
+
+test("A vmclock's event is no source beside its page: it comes for live migrations too", () => {
+  const sources = ["vmclock", "acpi-events"] as const;
+  assert.deepEqual(namesOf(openWith({ sources, replace })), ["vmclock"]);
+});
+
+test("A vmclock's event is a source where its page cannot be mapped", () => {
+  const machine = openWith({ sources: ["acpi-events"], replace });
+  assert.deepEqual(namesOf(machine), ["acpi-events"]);
+});
+
+test("A vmclock's event is a source beside its page if the program asks for it, before the first look", () => {
+  const conditions = {
+    sources: ["vmclock", "acpi-events"],
+    replace,
+  } as const;
+  const options = { eventsAtDraws: true };
+  const machine = openWith(conditions, options);
+  assert.deepEqual(namesOf(machine), ["vmclock", "acpi-events"]);
+  const shim = shimWith(conditions);
+  const look = {};
+  openMachine({}, { shim, look });
+  assert.throws(
+    () => openMachine(options, { shim, look }),
+    /the page of the vmclock shows what its event is for/,
+  );
+});
+
 test("A parent that passes memory on may say which event notifies the device", () => {
   const source = { descriptor: 3, address: SIMULATED_ADDRESS };
   const conditions = { sources: events, obstruction: "not-root" } as const;

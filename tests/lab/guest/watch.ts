@@ -12,6 +12,8 @@ import {
   watchForks,
   withForkGuard,
 } from "../../../mod.ts";
+import { waitInShim } from "../../../ffi/shim/wait.ts";
+import { thisRealm } from "../../../ffi/this_realm.ts";
 import { poll, receive, send } from "./channel.ts";
 import { openClockWitness } from "./clock_witness.ts";
 import { openWitness } from "./witness.ts";
@@ -39,12 +41,23 @@ interface Found {
   readonly value?: string;
 }
 
+/** The longest pause between two looks of the shim, in milliseconds: what ends such a wait sooner is no look. */
+const RARELY_MS = 1_000;
+const FOR_EVER = -1;
+
 /** Undefined: the host has said stop. */
 type Way = (signal: AbortSignal) => Found | undefined | Promise<Found>;
 
 const WAYS: Readonly<Record<string, Way>> = {
   timer: (signal) => heard(signal, {}),
   wait: (signal) => heard(signal, { wait: true }),
+  rarely: async (signal) => {
+    const shim = thisRealm.lease().machine.shim!;
+    const known = shim.symbols.vmfork_look();
+    const how = { intervalMs: RARELY_MS, timeoutMs: FOR_EVER, signal };
+    await waitInShim(shim, known, how);
+    return { at: now() };
+  },
   iterator: async (signal) => {
     for await (const { source } of watchForks({ signal })) {
       return { at: now(), source };
@@ -78,13 +91,13 @@ const worker = new Worker(url, { type: "module" });
 const ready = messageOf(worker);
 worker.postMessage(page);
 await ready;
-const forkedAt = messageOf(worker) as Promise<number>;
 
 getRandom(16);
 send("level", protection().level);
 while (true) {
   const way = WAYS[await receive()];
   if (way === undefined) continue;
+  const forkedAt = messageOf(worker) as Promise<number>;
   const guard = forkGuard();
   const abort = new AbortController();
   const found = way(abort.signal);

@@ -13,12 +13,14 @@ const nap = new Int32Array(new SharedArrayBuffer(4));
 self.onmessage = ({ data }: MessageEvent<"vmgenid" | "vmclock">) => {
   const witness = data === "vmgenid" ? openWitness() : openClockWitness();
   self.postMessage("ready");
-  let last = now();
-  while (witness.count() === 1) {
-    last = now();
-    Atomics.wait(nap, 0, 0, NAP_MS);
+  for (let known = 1;; known++) {
+    let last = now();
+    while (witness.count() === known) {
+      last = now();
+      Atomics.wait(nap, 0, 0, NAP_MS);
+    }
+    self.postMessage(last);
   }
-  self.postMessage(last);
 };
 
 function now(): number {

@@ -2,6 +2,7 @@
 
 import { DEBIAN_APPEND } from "./debian.ts";
 import type { IdPage } from "./id_page.ts";
+import type { HostPage } from "./host_page.ts";
 import type { Kernel } from "./kernels.ts";
 import type { Architecture } from "./packages.ts";
 import type { Platform } from "./platform.ts";
@@ -30,6 +31,8 @@ export interface Hardware {
   readonly vmclock?: boolean;
   /** Whether there is a channel to QEMU's guest agent. @default {false} */
   readonly agent?: boolean;
+  /** A page of memory that the host may change while the machine stands still. */
+  readonly hostPage?: HostPage;
   /** More for the kernel's command line. */
   readonly append?: string;
 }
@@ -54,6 +57,8 @@ export interface MachineFiles {
   readonly agent: string;
   /** Socket of QEMU's test protocol. */
   readonly qtest: string;
+  /** The guest's memory, where the host is to reach it. */
+  readonly memory: string;
   /** Where {@linkcode Machine.save} puts a machine. */
   readonly state: string;
   /** What that file is to begin with. */
@@ -64,7 +69,10 @@ export interface MachineFiles {
 const APPEND = "loglevel=6 printk.time=1 panic=-1 " +
   "mitigations=off random.trust_cpu=on";
 
+const MEMORY_MIB = 192;
+
 const READ_ONLY = "format=raw,readonly=on";
+const SHARED = "memory-backend-file,id=ram,share=on";
 
 /** The whole command line but for `-incoming`. */
 export function qemuCommand(
@@ -79,18 +87,23 @@ export function qemuCommand(
     accelerator = "tcg",
     processor = "max",
     processors = 1,
-    memory = 192,
     vmgenid,
     idPage,
     vmclock = false,
     agent = false,
+    hostPage,
     append = "",
   } = hardware;
+  const memory = memoryOf(hardware);
   return [
     ...platform.emulator,
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...["-accel", accelerator, "-M", chipset, "-cpu", processor],
     ...["-m", `${memory}`, "-smp", `${processors}`],
+    ...(hostPage === undefined ? [] : [
+      ...["-object", `${SHARED},size=${memory}M,mem-path=${files.memory}`],
+      ...["-machine", "memory-backend=ram"],
+    ]),
     ...["-kernel", kernel.image, "-initrd", files.initrd],
     ...[
       "-append",
@@ -98,6 +111,7 @@ export function qemuCommand(
         `console=${platform.console}`,
         APPEND,
         ...(files.system === undefined ? [] : [DEBIAN_APPEND]),
+        ...(hostPage === undefined ? [] : [reserve(hostPage)]),
         append,
       ].join(" ").trim(),
     ],
@@ -136,6 +150,16 @@ export function qemuCommand(
     ]),
     ...(vmclock ? ["-device", "vmclock"] : []),
   ];
+}
+
+/** A machine's memory in MiB. */
+export function memoryOf({ memory = MEMORY_MIB }: Hardware): number {
+  return memory;
+}
+
+// Linux, Documentation/admin-guide/kernel-parameters.txt: memmap=nn[KMG]$ss.
+function reserve({ address }: HostPage): string {
+  return `memmap=4K$0x${address.toString(16)}`;
 }
 
 // In two read-only parts. Guests do not outlive the lab, so that nothing needs

@@ -9,6 +9,7 @@ import { getArm64 } from "./arm64.ts";
 import { isEnding, onExit, remove } from "./cleanup.ts";
 import { MachineError, PrerequisiteError } from "./errors.ts";
 import { type Hardware, type MachineFiles, qemuCommand } from "./hardware.ts";
+import { createMemory } from "./host_page.ts";
 import { begin, giveNewId, writeDeviceTree } from "./id_page.ts";
 import { buildInitramfs, type Program } from "./initramfs.ts";
 import { getDebian } from "./debian.ts";
@@ -253,8 +254,12 @@ export class Room {
       ...(debian && { system: await getDebian(this.#tools) }),
       agent: `${this.#sockets}/${number}.agent`,
       qtest: `${this.#sockets}/${number}.qtest`,
+      memory: `${this.#folder}/${number}.memory`,
       stateTemplate: this.#tools.emptyState,
     };
+    if (hardware.hostPage !== undefined) {
+      createMemory(files.memory, hardware, hardware.hostPage);
+    }
     const command = qemuCommand(platform, kernel, hardware, files);
     const tree = await this.#tree(guest, platform, command);
     const machine = await Machine.start({

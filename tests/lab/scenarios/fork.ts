@@ -2,6 +2,7 @@
 
 import { MEMORY_START } from "../room/arm64.ts";
 import { remove } from "../room/cleanup.ts";
+import { memoryOf } from "../room/hardware.ts";
 import { MachineError } from "../room/errors.ts";
 import type { Machine } from "../room/machine.ts";
 import type { Room } from "../room/room.ts";
@@ -12,7 +13,7 @@ import { Buffer } from "node:buffer";
 /** The number of the draw that a stopped guest had begun last, read out of its memory. */
 export async function positionOf(machine: Machine): Promise<number> {
   const file = `${machine.files.state}.memory`;
-  const size = (machine.hardware.memory ?? 192) * 2 ** 20;
+  const size = memoryOf(machine.hardware) * 2 ** 20;
   try {
     const val = machine.hardware.architecture === "arm64" ? MEMORY_START : 0;
     await machine.execute("pmemsave", { val, size, filename: file });
@@ -41,6 +42,8 @@ export interface ForkOptions {
   readonly guids: readonly (string | undefined)[];
   /** Draws that each clone reports after the fork. */
   readonly draws: number;
+  /** What happens to a clone before its first instruction. @default {nothing} */
+  readonly prepare?: (clone: Machine) => void;
   /** How long a clone may take, in milliseconds. @default {120_000} */
   readonly timeoutMs?: number;
 }
@@ -60,7 +63,7 @@ export async function forkWhileDrawing(
   room: Room,
   machine: Machine,
   source: string,
-  { guids, draws, timeoutMs = 120_000 }: ForkOptions,
+  { guids, draws, prepare, timeoutMs = 120_000 }: ForkOptions,
 ): Promise<Fork> {
   await machine.tell(`draw ${source} ${draws}`);
   await machine.receive("warm", timeoutMs);
@@ -70,6 +73,7 @@ export async function forkWhileDrawing(
   const reseeds: number[] = [];
   for (const guid of guids) {
     const clone = await room.prepareClone(snapshot, guid);
+    prepare?.(clone);
     // Before it runs: nothing may be lost of what it draws at first.
     await clone.tell("report");
     await clone.resume();

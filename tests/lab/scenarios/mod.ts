@@ -18,6 +18,7 @@ import { smoke } from "./smoke.ts";
 import { strategies } from "./strategies.ts";
 import { sweep } from "./sweep.ts";
 import { vmclock } from "./vmclock.ts";
+import { vmclockNotified } from "./vmclock_notified.ts";
 import { watch } from "./watch.ts";
 
 /** The table that `main.ts` goes through. */
@@ -35,6 +36,7 @@ export const SCENARIOS: readonly Scenario[] = [
   guardian,
   freezeHook,
   vmclock,
+  vmclockNotified,
   generationFile,
   watch,
   rollback,

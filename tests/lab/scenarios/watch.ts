@@ -9,10 +9,9 @@ import assert from "node:assert/strict";
 import type { Seen } from "../guest/watch.ts";
 import { bundle } from "../room/bundle.ts";
 import { newGuid } from "../room/guid.ts";
-import type { Machine } from "../room/machine.ts";
 import type { Room } from "../room/room.ts";
-import { median } from "./median.ts";
 import type { Figures, Scenario, ScenarioOptions } from "./scenario.ts";
+import { spread, watchForks } from "./watch_fork.ts";
 
 const CLONES = 9;
 const QUICK_CLONES = 2;
@@ -72,7 +71,10 @@ async function run(
     });
     assert.equal(await source.receiveText("level"), "memory");
     for (const way of ways) {
-      const seen = await watchFork(room, source, way, clones, page);
+      const [seen = []] = await watchForks(room, [source], way, {
+        clones,
+        ...(page === "vmgenid" && { id: newGuid }),
+      });
       check(way, page, seen);
       rows.push(rowOf(way, page, seen));
     }
@@ -92,30 +94,6 @@ async function run(
   return { tables: [{ title, columns, rows }] };
 }
 
-/** Forks a guest that waits in one way: what each clone says. */
-async function watchFork(
-  room: Room,
-  source: Machine,
-  way: string,
-  clones: number,
-  page: Setting["page"],
-): Promise<Seen[]> {
-  await source.tell(way);
-  await source.receive("watching");
-  const snapshot = await room.snapshot(source);
-  await source.resume();
-  await source.tell("stop");
-  const seen: Seen[] = [];
-  for (let i = 0; i < clones; i++) {
-    const id = page === "vmgenid" ? newGuid() : undefined;
-    const clone = await room.clone(snapshot, id);
-    seen.push(JSON.parse(await clone.receiveText("seen")));
-    await room.end(clone);
-  }
-  room.discard(snapshot);
-  return seen;
-}
-
 function check(way: string, page: string, seen: readonly Seen[]): void {
   const what = `${way}, ${page}`;
   for (const { forked, code, source, runs } of seen) {
@@ -131,13 +109,11 @@ function check(way: string, page: string, seen: readonly Seen[]): void {
 }
 
 function rowOf(way: string, page: string, seen: readonly Seen[]): Row {
-  const times = seen.map(({ afterMs }) => afterMs);
   return [
     TITLES[way]!,
     page,
     seen.length,
-    ...[Math.min(...times), median(times), Math.max(...times)]
-      .map((ms) => Math.round(ms * 10) / 10),
+    ...spread(seen.map(({ afterMs }) => afterMs)),
     [...new Set(seen.map(({ source = "" }) => source))].join(", "),
     "forked",
   ];
