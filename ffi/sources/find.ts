@@ -4,7 +4,6 @@ import type { Shim } from "../shim/shim.ts";
 import { attach } from "./attach.ts";
 import { Firmware } from "./firmware.ts";
 import {
-  IN_ORDER_OF_LOOKS,
   type Look,
   type NamedSources,
   type NoSource,
@@ -45,7 +44,8 @@ export function findSources(
   const found = new Map<SourceName, ProtectionSource>();
   let untimely: SourceName | undefined;
   const obstacles = new Map<SourceName, NoSource>();
-  for (const row of IN_ORDER_OF_LOOKS) {
+  const [first, ...others] = SOURCES;
+  for (const row of [...others, first!]) {
     const result = attach(row, visit);
     if ("name" in result) {
       found.set(row.name, result);

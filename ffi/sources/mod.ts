@@ -121,21 +121,13 @@ export interface SourceRow {
   differs?(visit: Visit): NoSource | undefined;
 }
 
-/** All kinds of sources, in order of preference. A new one is one file, and a row here and below. */
+/**
+ * All kinds of sources, in order of preference. A new one is one file and one row. They are attached in the same order,
+ * since what the ACPI events are worth depends on the vmclock's page; but the first one last: mapping it ends discovery.
+ */
 export const SOURCES: readonly SourceRow[] = [
   vmGenId,
   vmClock,
   generationFile,
   acpiEvents,
-];
-
-/**
- * The same in the order to attach them in: what the ACPI events are worth depends on the vmclock's page, and
- * mapping the vmgenid page ends discovery.
- */
-export const IN_ORDER_OF_LOOKS: readonly SourceRow[] = [
-  generationFile,
-  vmClock,
-  acpiEvents,
-  vmGenId,
 ];

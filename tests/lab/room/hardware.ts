@@ -57,8 +57,6 @@ export interface MachineFiles {
   readonly agent: string;
   /** Socket of QEMU's test protocol. */
   readonly qtest: string;
-  /** The guest's memory, where the host is to reach it. */
-  readonly memory: string;
   /** Where {@linkcode Machine.save} puts a machine. */
   readonly state: string;
   /** What that file is to begin with. */
@@ -69,10 +67,7 @@ export interface MachineFiles {
 const APPEND = "loglevel=6 printk.time=1 panic=-1 " +
   "mitigations=off random.trust_cpu=on";
 
-const MEMORY_MIB = 192;
-
 const READ_ONLY = "format=raw,readonly=on";
-const SHARED = "memory-backend-file,id=ram,share=on";
 
 /** The whole command line but for `-incoming`. */
 export function qemuCommand(
@@ -100,10 +95,6 @@ export function qemuCommand(
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...["-accel", accelerator, "-M", chipset, "-cpu", processor],
     ...["-m", `${memory}`, "-smp", `${processors}`],
-    ...(hostPage === undefined ? [] : [
-      ...["-object", `${SHARED},size=${memory}M,mem-path=${files.memory}`],
-      ...["-machine", "memory-backend=ram"],
-    ]),
     ...["-kernel", kernel.image, "-initrd", files.initrd],
     ...[
       "-append",
@@ -143,18 +134,24 @@ export function qemuCommand(
     ...(vmgenid === undefined || idPage !== undefined
       ? []
       : ["-device", `vmgenid,guid=${vmgenid}`]),
-    ...(idPage === undefined ? [] : [
-      // It waits for its id.
-      ...["-S", "-qtest", `unix:${files.qtest},server=on,wait=off`],
-      ...["-qtest-log", "none"],
-    ]),
+    ...(waitsForLab(hardware)
+      ? [
+        ...["-S", "-qtest", `unix:${files.qtest},server=on,wait=off`],
+        ...["-qtest-log", "none"],
+      ]
+      : []),
     ...(vmclock ? ["-device", "vmclock"] : []),
   ];
 }
 
 /** A machine's memory in MiB. */
-export function memoryOf({ memory = MEMORY_MIB }: Hardware): number {
+export function memoryOf({ memory = 192 }: Hardware): number {
   return memory;
+}
+
+/** Whether the lab writes to its memory before it runs. */
+export function waitsForLab({ idPage, hostPage }: Hardware): boolean {
+  return idPage !== undefined || hostPage !== undefined;
 }
 
 // Linux, Documentation/admin-guide/kernel-parameters.txt: memmap=nn[KMG]$ss.

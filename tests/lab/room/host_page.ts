@@ -1,41 +1,33 @@
-/** A page of guest memory that the host reads and writes: for a device that QEMU does not have. */
+/** A page of guest memory that the lab writes, as a hypervisor does: for a device that QEMU does not have. */
 
-import { type Hardware, memoryOf } from "./hardware.ts";
+import type { Machine } from "./machine.ts";
 
 /** The size of a page on x86-64. */
 const PAGE = 4096;
 
 /** A page, reserved for the device by the kernel's command line. */
 export interface HostPage {
-  /** Physical, page aligned, in memory below 3 GiB: there it is the offset in the file of the memory as well. */
+  /** Physical, page aligned, inside the guest's memory. */
   readonly address: number;
   /** What it holds when the machine is switched on. */
   readonly content: Uint8Array;
 }
 
-/** Makes the file that a machine has for memory. A clone's is overwritten by what comes in. */
-export function createMemory(
-  path: string,
-  hardware: Hardware,
-  { address, content }: HostPage,
-): void {
-  using file = Deno.createSync(path);
-  file.truncateSync(memoryOf(hardware) * 2 ** 20); // QEMU takes no other size
-  file.seekSync(address, Deno.SeekMode.Start);
-  file.writeSync(content);
+/** Writes the page of a machine that has not run yet. */
+export async function fillPage(machine: Machine): Promise<void> {
+  const { hostPage } = machine.hardware;
+  if (hostPage === undefined) return;
+  await machine.write(hostPage.address, hostPage.content);
 }
 
 /** Changes the page of a machine that stands still. */
-export function changePage(
-  path: string,
-  { address }: HostPage,
+export async function changePage(
+  machine: Machine,
   change: (page: DataView) => void,
-): void {
-  using file = Deno.openSync(path, { read: true, write: true });
-  const page = new Uint8Array(PAGE);
-  file.seekSync(address, Deno.SeekMode.Start);
-  file.readSync(page);
+): Promise<void> {
+  const { hostPage } = machine.hardware;
+  if (hostPage === undefined) throw new TypeError("No page of the host's");
+  const page = Uint8Array.from(await machine.memory(hostPage.address, PAGE));
   change(new DataView(page.buffer));
-  file.seekSync(address, Deno.SeekMode.Start);
-  file.writeSync(page);
+  await machine.write(hostPage.address, page);
 }

@@ -74,13 +74,6 @@ export async function writeDeviceTree(
   await run([...compile, "-"], { input });
 }
 
-/** Gives a machine that has not run yet its first id, and lets it run. */
-export async function begin(machine: Machine): Promise<void> {
-  if (machine.hardware.idPage === undefined) return;
-  await writeId(machine);
-  await machine.resume();
-}
-
 /** Gives a clone that has not run yet an id of its own, and raises the interrupt. */
 export async function giveNewId(machine: Machine): Promise<void> {
   if (!await writeId(machine)) return;
@@ -91,13 +84,11 @@ export async function giveNewId(machine: Machine): Promise<void> {
   }
 }
 
-/** Whether there was one to write, and a place for it. */
-async function writeId(machine: Machine): Promise<boolean> {
+/** Writes the id of a machine that stands still, and says whether there was one to write and a place for it. */
+export async function writeId(machine: Machine): Promise<boolean> {
   const { idPage, vmgenid } = machine.hardware;
   if (idPage === undefined || vmgenid === undefined) return false;
-  const at = `0x${idPage.address.toString(16)}`;
-  const id = `0x${guidBytes(vmgenid).toHex()}`;
-  await machine.qtest(`write ${at} ${LENGTH} ${id}`);
+  await machine.write(idPage.address, guidBytes(vmgenid));
   return true;
 }
 

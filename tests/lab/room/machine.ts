@@ -5,7 +5,6 @@ import { onExit, remove } from "./cleanup.ts";
 import { type Block, Decoder } from "./channel.ts";
 import { MachineError, PrerequisiteError } from "./errors.ts";
 import type { Hardware, MachineFiles } from "./hardware.ts";
-import { changePage } from "./host_page.ts";
 import { exists } from "./paths.ts";
 import { Qmp, writeAll } from "./qmp.ts";
 import { Qtest } from "./qtest.ts";
@@ -251,11 +250,10 @@ export class Machine {
     throw new MachineError(`Cannot look at guest memory: ${text.trim()}`);
   }
 
-  /** Changes the page that the host shares with the guest, which must stand still. */
-  changePage(change: (page: DataView) => void): void {
-    const { hostPage } = this.hardware;
-    if (hostPage === undefined) throw new TypeError("No page of the host's");
-    changePage(this.files.memory, hostPage, change);
+  /** Writes guest memory, in a machine that has the test protocol's channel. */
+  async write(address: number, bytes: Uint8Array): Promise<void> {
+    const at = `0x${address.toString(16)}`;
+    await this.qtest(`write ${at} ${bytes.length} 0x${bytes.toHex()}`);
   }
 
   /** `savevm`: keeps the machine's state inside this QEMU. */
@@ -373,7 +371,7 @@ function readFrom(path: string, offset: number): Uint8Array {
 }
 
 function discard({ files, keep }: Start): void {
-  const { console, out, state, input, qmp, agent, qtest, memory } = files;
-  for (const path of [state, input, qmp, agent, qtest, memory]) remove(path);
+  const { console, out, state, input, qmp, agent, qtest } = files;
+  for (const path of [state, input, qmp, agent, qtest]) remove(path);
   if (!keep) { for (const path of [console, out]) remove(path); }
 }

@@ -8,9 +8,14 @@ import { tmpdir } from "node:os";
 import { getArm64 } from "./arm64.ts";
 import { isEnding, onExit, remove } from "./cleanup.ts";
 import { MachineError, PrerequisiteError } from "./errors.ts";
-import { type Hardware, type MachineFiles, qemuCommand } from "./hardware.ts";
-import { createMemory } from "./host_page.ts";
-import { begin, giveNewId, writeDeviceTree } from "./id_page.ts";
+import {
+  type Hardware,
+  type MachineFiles,
+  qemuCommand,
+  waitsForLab,
+} from "./hardware.ts";
+import { fillPage } from "./host_page.ts";
+import { giveNewId, writeDeviceTree, writeId } from "./id_page.ts";
 import { buildInitramfs, type Program } from "./initramfs.ts";
 import { getDebian } from "./debian.ts";
 import {
@@ -132,7 +137,7 @@ export class Room {
     for (let attempt = 1;; attempt++) {
       try {
         const machine = await this.#start(guest, kernel, guest.hardware, []);
-        await this.#orEnd(machine, begin(machine));
+        await this.#orEnd(machine, switchOn(machine));
         await this.#orEnd(
           machine,
           machine.waitForConsole("lab: ready", BOOT_TIMEOUT_MS),
@@ -254,12 +259,8 @@ export class Room {
       ...(debian && { system: await getDebian(this.#tools) }),
       agent: `${this.#sockets}/${number}.agent`,
       qtest: `${this.#sockets}/${number}.qtest`,
-      memory: `${this.#folder}/${number}.memory`,
       stateTemplate: this.#tools.emptyState,
     };
-    if (hardware.hostPage !== undefined) {
-      createMemory(files.memory, hardware, hardware.hostPage);
-    }
     const command = qemuCommand(platform, kernel, hardware, files);
     const tree = await this.#tree(guest, platform, command);
     const machine = await Machine.start({
@@ -318,6 +319,14 @@ export class Room {
     this.retries++;
     say(`trying again: ${error.message}`);
   }
+}
+
+/** Where the lab plays the hypervisor, it writes what the hypervisor would have written before it lets a machine run. */
+async function switchOn(machine: Machine): Promise<void> {
+  if (!waitsForLab(machine.hardware)) return;
+  await writeId(machine);
+  await fillPage(machine);
+  await machine.resume();
 }
 
 /** A kernel of the user's own may lack what the guest needs. */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Report } from "../guest/vmclock_notified.ts";
+import { changePage } from "../room/host_page.ts";
 import type { Machine } from "../room/machine.ts";
 import type { Room } from "../room/room.ts";
 import { forked, forkedToSilence, migrated } from "../room/vmclock_device.ts";
@@ -100,7 +101,7 @@ async function follow(
   const snapshot = await room.snapshot(machine);
   for (const event of events) {
     const clone = await room.prepareClone(snapshot);
-    clone.changePage(event.change);
+    await changePage(clone, event.change);
     await clone.resume();
     rows.push(rowOf(clone, await settle(clone), event, notifications));
     if (event.next !== undefined) {

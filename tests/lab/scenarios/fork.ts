@@ -43,7 +43,7 @@ export interface ForkOptions {
   /** Draws that each clone reports after the fork. */
   readonly draws: number;
   /** What happens to a clone before its first instruction. @default {nothing} */
-  readonly prepare?: (clone: Machine) => void;
+  readonly prepare?: (clone: Machine) => Promise<void>;
   /** How long a clone may take, in milliseconds. @default {120_000} */
   readonly timeoutMs?: number;
 }
@@ -73,7 +73,7 @@ export async function forkWhileDrawing(
   const reseeds: number[] = [];
   for (const guid of guids) {
     const clone = await room.prepareClone(snapshot, guid);
-    prepare?.(clone);
+    await prepare?.(clone);
     // Before it runs: nothing may be lost of what it draws at first.
     await clone.tell("report");
     await clone.resume();

@@ -10,6 +10,7 @@ import type { Protection } from "../../../mod.ts";
 import type { Seen } from "../guest/watch.ts";
 import { bundle } from "../room/bundle.ts";
 import { newGuid } from "../room/guid.ts";
+import { changePage } from "../room/host_page.ts";
 import type { Machine } from "../room/machine.ts";
 import type { Room } from "../room/room.ts";
 import { clockPage, clockTable, forked } from "../room/vmclock_device.ts";
@@ -133,7 +134,7 @@ async function drawAcross(
   );
   const fork = await forkWhileDrawing(room, machine, "ours", {
     guids: [undefined, undefined],
-    prepare: (clone) => clone.changePage(forked),
+    prepare: (clone) => changePage(clone, forked),
     draws: DRAWS,
   });
   const [a = [], b = []] = fork.clones;
@@ -160,7 +161,7 @@ async function watchAll(room: Room, clones: number): Promise<Row[]> {
   }
   const rows: Row[] = [];
   let unnotified = NaN;
-  const prepare = (clone: Machine): void => clone.changePage(forked);
+  const prepare = (clone: Machine): Promise<void> => changePage(clone, forked);
   for (const [way, title] of Object.entries(WAYS)) {
     const seen = await watchForks(room, [notified, silent], way, {
       clones,

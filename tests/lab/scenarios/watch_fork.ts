@@ -12,7 +12,7 @@ export interface Clones {
   /** A new unique id, where the machine has one. */
   readonly id?: () => string;
   /** What happens to one before its first instruction. */
-  readonly prepare?: (clone: Machine) => void;
+  readonly prepare?: (clone: Machine) => Promise<void>;
 }
 
 /**
@@ -31,7 +31,7 @@ export async function watchForks(
   for (let i = 0; i < clones; i++) {
     for (const [of, snapshot] of snapshots.entries()) {
       const clone = await room.prepareClone(snapshot, id?.());
-      prepare?.(clone);
+      await prepare?.(clone);
       await clone.resume();
       seen[of]!.push(JSON.parse(await clone.receiveText("seen")));
       await room.end(clone);
@@ -70,7 +70,7 @@ export async function watchInARow(
     if (parent !== source) await room.end(parent);
     parent = await room.prepareClone(snapshot, id?.());
     room.discard(snapshot);
-    prepare?.(parent);
+    await prepare?.(parent);
     await parent.resume();
     seen.push(JSON.parse(await parent.receiveText("seen")));
   }
