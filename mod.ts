@@ -132,7 +132,8 @@ export interface ConfigureOptions extends CrngOptions {
    * a rollback keeps the id. What was drawn between the resume and the event repeats all the same. Each look
    * reads a file: microseconds for a GPE, near a tenth of a millisecond for a Generic Event Device, whose count
    * moves for its other devices as well. Without it only listeners, guards and waits look there, and at a
-   * vmclock's event nobody does where its page is mapped: it comes for live migrations too.
+   * vmclock's event nobody does where its page is mapped: it comes for live migrations too. There this must be
+   * named before the first draw of the process.
    * @default {false}
    */
   readonly eventsAtDraws?: boolean;
