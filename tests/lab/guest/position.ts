@@ -6,7 +6,7 @@
  * every runtime, and where the unique id does not change.
  */
 
-/** The length of the mark; the number of the draw follows it. */
+/** The length of the mark; the number of the draw follows it, and then the same with all bits turned round. */
 export const MARK_LENGTH = 16;
 
 /** Sixteen bytes by a rule, so that they stand nowhere else in the guest. */
@@ -34,8 +34,10 @@ export function makePosition(): Position {
   const [first, second] = words as [Uint32Array, Uint32Array];
   return {
     set: (sequence) => {
-      first[4] = sequence;
-      second[4] = sequence;
+      for (const copy of [first, second]) {
+        copy[4] = sequence;
+        copy[5] = ~sequence;
+      }
     },
   };
 }

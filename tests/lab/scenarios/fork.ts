@@ -29,8 +29,12 @@ function findPosition(memory: Buffer): number {
   let found = 0;
   let at = -1;
   while ((at = memory.indexOf(mark, at + 1)) !== -1) {
-    if (at + MARK_LENGTH + 4 > memory.length) break;
-    found = Math.max(found, memory.readUInt32LE(at + MARK_LENGTH));
+    const end = at + MARK_LENGTH;
+    if (end + 8 > memory.length) break;
+    const number = memory.readUInt32LE(end);
+    // What programs have left behind of the mark alone is followed by anything.
+    if (memory.readInt32LE(end + 4) !== ~number) continue;
+    found = Math.max(found, number);
   }
   if (found > 0) return found;
   throw new MachineError("The guest's position is not in its memory");
