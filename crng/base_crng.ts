@@ -9,7 +9,6 @@ import {
   VmForkListeners,
 } from "./listeners.ts";
 import {
-  changedBy,
   type Clock,
   countOf,
   type EntropySource,
@@ -538,9 +537,7 @@ export class BaseCrng {
     after: number,
     when: number,
   ): VmForkEvent | undefined {
-    const seenBy = (from: number, to: number) =>
-      changedBy(this.#source, from, to);
-    const event = this.#history.event(after, seenBy, when);
+    const event = this.#history.event(this.#source, after, when);
     if (event !== undefined || occasion !== "told") return event;
     const before = this.#history.known || after;
     return { before, after, source: "notifyFork", when };

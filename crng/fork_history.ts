@@ -1,5 +1,5 @@
 import type { VmForkEvent } from "./listeners.ts";
-import type { GenerationSource } from "./ports.ts";
+import { changedBy, type GenerationSource } from "./ports.ts";
 
 /** How long after a page has shown a fork a late source may show the same one, in milliseconds. */
 const SAME_FORK_MS = 1_000;
@@ -26,24 +26,22 @@ export class ForkHistory {
    * What to tell of a count; nothing if it is the known one, if a quiesce has ended and that is all, or if a
    * late source shows what a page has shown before.
    *
+   * @param source whose count it is
    * @param after the count
-   * @param seenBy where the changes from one count to another were seen
    * @param when the time, in milliseconds
    */
   event(
+    source: GenerationSource,
     after: number,
-    seenBy: (before: number, after: number) => string,
     when: number,
   ): VmForkEvent | undefined {
     // There is no count from before the resume: what is seen last is it, or a fork after it.
     const before = this.#quiesced ? after - 1 : this.#known;
     if (before === 0 || after === before) return undefined;
-    const source = withoutResumes(seenBy(before, after));
-    if (source === "") return undefined;
-    if (isLate(source) && when - this.#pageTold < SAME_FORK_MS) {
-      return undefined;
-    }
-    return { before, after, source, when };
+    const by = withoutResumes(changedBy(source, before, after));
+    if (by === "") return undefined;
+    if (isLate(by) && when - this.#pageTold < SAME_FORK_MS) return undefined;
+    return { before, after, source: by, when };
   }
 
   /**

@@ -5,7 +5,6 @@ import {
   VmForkListeners,
 } from "./listeners.ts";
 import {
-  changedBy,
   type Clock,
   countOf,
   type GenerationSource,
@@ -130,7 +129,7 @@ export class ForkWatcher {
       const { source, clock } = this.#ports;
       const after = countOf(source);
       if (!(after > 0) || after === this.#history.known) return;
-      const event = this.#eventOf(source, after, clock.now());
+      const event = this.#history.event(source, after, clock.now());
       this.#reseed();
       this.#tell(after, event);
     } catch {
@@ -146,18 +145,9 @@ export class ForkWatcher {
       this.#tell(event.after, event);
     } else if (event.after > known) { // or a look has told of it
       const { after, when } = event;
-      this.#tell(after, this.#eventOf(this.#ports.source, after, when));
+      const { source } = this.#ports;
+      this.#tell(after, this.#history.event(source, after, when));
     }
-  }
-
-  /** What to tell of a count, if anything. */
-  #eventOf(
-    source: GenerationSource,
-    after: number,
-    when: number,
-  ): VmForkEvent | undefined {
-    const seenBy = (from: number, to: number) => changedBy(source, from, to);
-    return this.#history.event(after, seenBy, when);
   }
 
   /** Takes another source into use, after a last look at the one before. */

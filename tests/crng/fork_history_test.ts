@@ -1,6 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ForkHistory } from "../../crng/fork_history.ts";
+import type { GenerationSource } from "../../crng/mod.ts";
+
+/** A source that says where its changes were seen. */
+function seenBy(
+  changedBy: (before: number, after: number) => string,
+): GenerationSource {
+  return {
+    name: "test",
+    timely: true,
+    generation: () => 0,
+    changedBy,
+    uniqueId: () => 0,
+    changed: () => Promise.reject(new Error("unused")),
+  };
+}
 
 /**
  * What is told of these looks, each of which found that a source had changed, or several, one after another: the
@@ -13,9 +28,10 @@ function seen(...looks: [by: string, when: number][]): string[] {
   return looks.flatMap(([by, when]) => {
     if (by !== "") reasons.push(...by.split(" "));
     const count = reasons.length;
-    const seenBy = (before: number, after: number) =>
-      reasons.slice(before, after).join("+");
-    const event = history.event(count, seenBy, when);
+    const source = seenBy((before, after) =>
+      reasons.slice(before, after).join("+")
+    );
+    const event = history.event(source, count, when);
     history.note(count, event);
     return event === undefined
       ? []
@@ -32,7 +48,7 @@ test("ForkHistory tells of each change once", () => {
 
 test("ForkHistory tells of no first count", () => {
   const history = new ForkHistory();
-  assert.equal(history.event(5, () => "vmgenid", 0), undefined);
+  assert.equal(history.event(seenBy(() => "vmgenid"), 5, 0), undefined);
 });
 
 test("ForkHistory does not tell of the end of a quiesce, nor of several", () => {
@@ -110,11 +126,11 @@ test("ForkHistory that begins in a quiesce tells of a fork of that time, and of 
   const forked = new ForkHistory();
   forked.begin(source, 0);
   const event = { before: 6, after: 7, source: "vmgenid", when: 1 };
-  assert.deepEqual(forked.event(7, () => "vmgenid", 1), event);
+  assert.deepEqual(forked.event(seenBy(() => "vmgenid"), 7, 1), event);
   const resumed = new ForkHistory();
   resumed.begin(source, 0);
-  assert.equal(resumed.event(6, () => "resume", 1), undefined);
+  assert.equal(resumed.event(seenBy(() => "resume"), 6, 1), undefined);
   const unreadable = new ForkHistory();
   unreadable.begin({ ...source, quiesced: () => false }, 0);
-  assert.equal(unreadable.event(7, () => "vmgenid", 1), undefined);
+  assert.equal(unreadable.event(seenBy(() => "vmgenid"), 7, 1), undefined);
 });
