@@ -4,6 +4,7 @@ import { cString, ShimError } from "../shim/shim.ts";
 // <linux/memfd.h>, <linux/fcntl.h>: the same on x86-64 and arm64.
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
+const F_GETFL = 3;
 const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 /** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
@@ -16,6 +17,8 @@ const MAX_LINK = 128;
 
 // <fcntl.h>, <sys/file.h>: the same on x86-64 and arm64.
 const O_RDONLY_CLOEXEC = 0o2000000;
+const O_ACCMODE = 3;
+const O_RDWR = 2;
 const LOCK_EX_NB = 2 | 4;
 /** What all realms of this process lock while they make a copy; other users may not open it. */
 const LOCK_PATH = "/proc/self/fd";
@@ -157,7 +160,7 @@ function findMemfd(
     gap = target === undefined ? gap + 1 : 0;
     if (
       target === `/memfd:${file.name} (deleted)` &&
-      isSealed(libc, fd) && hasBytes(libc, fd, bytes)
+      isOriginal(libc, fd) && isSealed(libc, fd) && hasBytes(libc, fd, bytes)
     ) return fd;
   }
   return undefined;
@@ -170,6 +173,15 @@ function readLink(libc: Libc, path: string): string | undefined {
   );
   if (length < 0) return undefined;
   return new TextDecoder().decode(link.subarray(0, length));
+}
+
+/**
+ * Whether it is what memfd_create() gave, which stays open. While the dynamic loader of another thread maps a copy,
+ * it has a descriptor of its own on the same file, for reading and for that moment only.
+ */
+function isOriginal(libc: Libc, descriptor: number): boolean {
+  const flags = libc.fcntl(descriptor, F_GETFL, 0);
+  return flags >= 0 && (flags & O_ACCMODE) === O_RDWR;
 }
 
 function isSealed(libc: Libc, descriptor: number): boolean {
