@@ -13,6 +13,7 @@ const NOT_FOR_NODE = [
   /^tests\/emulator\b/,
   /^tests\/examples\b/,
   /^tests\/lifecycle\b/,
+  /^tests\/ffi\/runtime\/deno_/,
   /^tests\/ffi\/install_test\.ts$/,
   /^tests\/npm\/(?!on_node|programs)/,
   /^tests\/sanitizers_/,
