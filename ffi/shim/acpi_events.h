@@ -106,14 +106,19 @@ static int read_events(uint64_t *word)
 	return read_events_of(events_path, events_generic, word);
 }
 
-/* (ged|gpe[0-9a-f]{2}) */
+static bool is_gpe_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
+/* (ged|gpe[0-9A-F]{2}), as Linux names them */
 static bool is_event(const char *name)
 {
 	const char *digits = skip_prefix(name, "gpe");
 
 	if (!digits)
 		return is_equal(name, "ged");
-	return parse_hex_digit(digits[0]) >= 0 && parse_hex_digit(digits[1]) >= 0 && !digits[2];
+	return is_gpe_digit(digits[0]) && is_gpe_digit(digits[1]) && !digits[2];
 }
 
 static int watch_events(const char *name)

@@ -88,13 +88,19 @@ static int read_generation_file(uint64_t *word)
 	return 0;
 }
 
+/* Whether it is the one that is watched; its path and width never change again. */
+static int watch_again(const char *path, uint32_t width)
+{
+	return is_equal(path, generation_path) && width == generation_width ? 0 : -EEXIST;
+}
+
 static int watch_file(const char *path, uint32_t width)
 {
 	uint64_t word;
 	int ret;
 
 	if (get_status() & STATUS_FILE)
-		return -EEXIST;
+		return watch_again(path, width);
 	ret = open_generation(path, width, true, &word);
 	if (ret < 0)
 		return ret;
@@ -126,6 +132,8 @@ EXPORT int32_t vmfork_watch_file(const char *path, uint32_t width)
 		return -EFAULT;
 	if ((width != TEXT_WIDTH && width != 4 && width != 8) || !is_path(path))
 		return -EINVAL;
+	if (get_status() & STATUS_FILE) /* also once discovery has ended */
+		return watch_again(path, width);
 	ret = enter_discovery();
 	if (ret < 0)
 		return ret;

@@ -46,7 +46,7 @@ export interface ShimSymbols {
   vmfork_adopt_clock(descriptor: number): number;
   /** Maps the vmclock page from `/dev/mem`, before {@linkcode ShimSymbols.vmfork_map}; the confirmation. */
   vmfork_map_clock(address: bigint): number;
-  /** Opens a generation file: 4 or 8 bytes, or 0 for decimal text. */
+  /** Opens a generation file: 4 or 8 bytes, or 0 for decimal text; 0 also for the one that is watched, -EEXIST for another. */
   vmfork_watch_file(path: Uint8Array<ArrayBuffer>, width: number): number;
   /** Opens the count of an ACPI event: `gpe05`, or `ged`. */
   vmfork_watch_events(name: Uint8Array<ArrayBuffer>): number;
@@ -54,7 +54,7 @@ export interface ShimSymbols {
   vmfork_seal(): number;
   /** Begins a wait; its handle. */
   vmfork_wait_open(): number;
-  /** Waits until the count differs from `known`: 1, 0 after the timeout, -ECANCELED when woken. */
+  /** Waits until the count differs from `known`: 1, 0 after the timeout, -ECANCELED when woken, -EAGAIN without a thread to wait in. */
   vmfork_wait(
     handle: number,
     known: number,
@@ -75,7 +75,7 @@ export interface ShimSymbols {
   vmfork_resume(realm: number): number;
   /** This realm has wiped its secrets for the quiesce that is on. */
   vmfork_wiped(realm: number): number;
-  /** How many living realms have not; 0 when not quiesced. */
+  /** How many living realms have not, and 1 if the process has another copy of the shim; 0 when not quiesced. */
   vmfork_unwiped(): number;
   /** The number of the quiesce that is on: another one in each; 0 = none. */
   vmfork_quiesced(): number;

@@ -49,7 +49,8 @@ export const SHIM_SYMBOLS = {
   vmfork_adopt_clock: { parameters: ["i32"], result: "i32" },
   // int32_t vmfork_map_clock(uint64_t address); maps the page from /dev/mem, before vmfork_map; enum confirmation
   vmfork_map_clock: { parameters: ["u64"], result: "i32" },
-  // int32_t vmfork_watch_file(const char *path, uint32_t width); a generation file: 4 or 8 bytes, 0 = decimal text
+  // int32_t vmfork_watch_file(const char *path, uint32_t width); a generation file: 4 or 8 bytes, 0 = decimal text; the
+  // one that is watched may be named again
   vmfork_watch_file: { parameters: ["buffer", "u32"], result: "i32" },
   // int32_t vmfork_watch_events(const char *name); "gpe" and two hexadecimal digits, or "ged"
   vmfork_watch_events: { parameters: ["buffer"], result: "i32" },
@@ -77,7 +78,8 @@ export const SHIM_SYMBOLS = {
   vmfork_resume: { parameters: ["i32"], result: "i32" },
   // int32_t vmfork_wiped(int32_t realm); the realm has wiped its secrets for this quiesce
   vmfork_wiped: { parameters: ["i32"], result: "i32" },
-  // int32_t vmfork_unwiped(void); how many living realms have not; 0 when not quiesced
+  // int32_t vmfork_unwiped(void); how many living realms have not, and 1 for other copies of the shim; 0 when not
+  // quiesced
   vmfork_unwiped: { parameters: [], result: "i32" },
   // uint32_t vmfork_quiesced(void); the number of the quiesce that is on, 0 = none
   vmfork_quiesced: { parameters: [], result: "u32" },

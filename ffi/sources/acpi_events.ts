@@ -13,7 +13,7 @@ const GED_METHOD = /\._EVT$/;
  */
 export function eventOf(method: string): string | undefined {
   const number = GPE_METHOD.exec(method)?.[1];
-  if (number !== undefined) return `gpe${number.toLowerCase()}`;
+  if (number !== undefined) return `gpe${number}`;
   return GED_METHOD.test(method) ? "ged" : undefined;
 }
 

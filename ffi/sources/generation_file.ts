@@ -1,4 +1,4 @@
-import { check, cString, STATUS_FILE } from "../shim/shim.ts";
+import { check, cString, type Shim, STATUS_FILE } from "../shim/shim.ts";
 import type { GenerationFile, SourceRow } from "./mod.ts";
 import { NoDevice } from "./obstacles.ts";
 
@@ -36,21 +36,20 @@ export const generationFile: SourceRow = {
         remedy: "configure({ generationFile })",
       });
     }
-    check(
-      "vmfork_watch_file",
-      shim.symbols.vmfork_watch_file(cString(file.path), WIDTHS[file.format]),
-    );
+    check("vmfork_watch_file", watch(shim, file));
     return file.path;
   },
   confirmedBy: () => "caller",
-  differs({ look, named: { file } }) {
-    const known = look.paths?.["generation-file"];
-    if (known === undefined || file === undefined || known === file.path) {
-      return undefined;
-    }
+  differs({ shim, named: { file } }) {
+    // Another realm may have named it: only the shim knows which one it is.
+    if (file === undefined || watch(shim, file) === 0) return undefined;
     return {
-      reason: "this process already looks at another one",
+      reason: "this process already looks at another one, or in another format",
       remedy: "a new process",
     };
   },
 };
+
+function watch({ symbols }: Shim, { path, format }: GenerationFile): number {
+  return symbols.vmfork_watch_file(cString(path), WIDTHS[format]);
+}

@@ -133,11 +133,7 @@ class SimulatedSymbols {
       vmfork_open_clock: () => this.#attachClock(CONFIRMED_BY_DRIVER, ENOENT),
       vmfork_adopt_clock: () => this.#attachClock(CONFIRMED_BY_PARENT, EINVAL),
       vmfork_map_clock: () => -EPERM,
-      vmfork_watch_file: (path) =>
-        this.#attach(
-          SOURCE_FILE,
-          this.#machine.has("generation-file") && isText(path, SIMULATED_FILE),
-        ),
+      vmfork_watch_file: (path) => this.#watchFile(path),
       vmfork_watch_events: (name) =>
         this.#attach(
           SOURCE_EVENTS,
@@ -239,6 +235,13 @@ class SimulatedSymbols {
     if (result < 0) return result;
     this.#clock = confirmation;
     return confirmation;
+  }
+
+  #watchFile(path: Uint8Array): number {
+    const there = this.#machine.has("generation-file") &&
+      isText(path, SIMULATED_FILE);
+    if (this.#last.has(SOURCE_FILE)) return there ? 0 : -EEXIST;
+    return this.#attach(SOURCE_FILE, there);
   }
 
   #attach(source: number, there: boolean, errno = ENOENT): number {

@@ -269,10 +269,22 @@ static void a_pipe_is_refused_without_waiting(void)
 static void one_file_is_watched_and_no_other(void)
 {
 	watch_text("1");
-	check_path(FILE_PATH, -EEXIST);
 	write_text("/other", "1");
 	check_path("/other", -EEXIST);
+	check_path(FILE_PATH "x", -EEXIST);
+	check_equal(vmfork_watch_file(FILE_PATH, 8), -EEXIST);
 	write_text("/other", "2");
+	check_equal(vmfork_generation(), 2);
+}
+
+/* By another realm, which learns so that it is the file that it means: also after the end of discovery */
+static void the_watched_file_may_be_named_again(void)
+{
+	watch_text("1");
+	check_path(FILE_PATH, 0);
+	check_equal(vmfork_seal(), 0);
+	check_path(FILE_PATH, 0);
+	check_path("/other", -EEXIST);
 	check_equal(vmfork_generation(), 2);
 }
 
@@ -358,6 +370,14 @@ static void the_count_of_an_event_is_looked_at(void)
 	check_equal(count_descriptors(), before);
 }
 
+/* drivers/acpi/sysfs.c: "gpe%02X" */
+static void the_kernel_names_events_by_capital_letters(void)
+{
+	write_text("/sys/firmware/acpi/interrupts/gpeA0", "       1  EN STS enabled      unmasked\n");
+	check_equal(vmfork_watch_events("gpeA0"), 0);
+	check_equal(vmfork_look(), 2);
+}
+
 static void draws_do_not_look_at_it(void)
 {
 	write_gpe(0);
@@ -390,7 +410,7 @@ static void an_unreadable_event_stops_looks_not_draws(void)
 
 static void other_events_are_refused_unopened(void)
 {
-	static const char *const names[] = { "", "g", "gpe", "gpe0", "gpe050", "gpe0A", "gpe0g", "GPE05", "gpe/5", "gpe..",
+	static const char *const names[] = { "", "g", "gpe", "gpe0", "gpe050", "gpe0a", "gpe0G", "GPE05", "gpe/5", "gpe..",
 					     "ge", "geda", "GED", "sci", "../gpe05", "gpe_all" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -843,11 +863,13 @@ int main(void)
 		TEST(errors_are_passed),
 		TEST(a_pipe_is_refused_without_waiting),
 		TEST(one_file_is_watched_and_no_other),
+	TEST(the_watched_file_may_be_named_again),
 		TEST(a_device_is_mapped_and_kept),
 		TEST(a_device_has_4_bytes),
 		TEST(a_device_in_place_of_the_file_is_unreadable),
 		TEST(the_count_of_an_event_is_looked_at),
-		TEST(draws_do_not_look_at_it),
+		TEST(the_kernel_names_events_by_capital_letters),
+	TEST(draws_do_not_look_at_it),
 		TEST(an_unreadable_event_stops_looks_not_draws),
 		TEST(other_events_are_refused_unopened),
 		TEST(unended_event_names_are_not_overrun),

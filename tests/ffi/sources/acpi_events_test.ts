@@ -15,7 +15,7 @@ const events = ["vmgenid", "acpi-events"] as const;
 test("eventOf() names the event whose count the kernel keeps", () => {
   assert.equal(eventOf("\\_GPE._E05"), "gpe05");
   assert.equal(eventOf("\\_GPE._L02"), "gpe02");
-  assert.equal(eventOf("\\_GPE._EAF"), "gpeaf");
+  assert.equal(eventOf("\\_GPE._EAF"), "gpeAF"); // drivers/acpi/sysfs.c: "gpe%02X"
   assert.equal(eventOf("\\_SB.GED._EVT"), "ged");
   assert.equal(eventOf("\\_SB.PCI0.GED1._EVT"), "ged");
   for (

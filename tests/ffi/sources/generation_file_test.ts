@@ -139,17 +139,26 @@ test("A generation file must be named before discovery ends, and another realm's
   }
 });
 
-test("A generation file cannot be replaced by another one", () => {
+test("A generation file cannot be replaced by another one, not by another realm either", () => {
   const shim = shimWith({ sources: ["generation-file"] });
   const look = {};
   openMachine({ generationFile }, { shim, look });
   const other = { ...generationFile, path: "/other" };
-  assert.throws(
-    () => openMachine({ generationFile: other }, { shim, look }),
-    (error) =>
-      error instanceof ProtectionError &&
-      /already looks at another one/.test(error.message),
-  );
+  for (const realm of [look, {}]) {
+    assert.throws(
+      () => openMachine({ generationFile: other }, { shim, look: realm }),
+      (error) =>
+        error instanceof ProtectionError &&
+        /already looks at another one/.test(error.message),
+    );
+  }
+});
+
+test("A generation file that another realm has named is found by who names it again", () => {
+  const shim = shimWith({ sources: ["generation-file"] });
+  openMachine({ generationFile }, { shim });
+  const again = openMachine({ generationFile }, { shim });
+  assert.deepEqual(namesOf(again), ["generation-file"]);
 });
 
 test("isGenerationFile() refuses what the shim would not take", () => {

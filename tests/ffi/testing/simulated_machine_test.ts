@@ -150,8 +150,9 @@ test("SimulatedMachine's shim attaches each source once, and none after discover
   for (
     const attach of [
       () => symbols.vmfork_adopt_clock(3),
-      () => symbols.vmfork_watch_file(file, 4),
       () => symbols.vmfork_watch_events(cString("gpe05")),
     ]
   ) assert.equal(attach(), -1);
+  assert.equal(symbols.vmfork_watch_file(file, 4), 0);
+  assert.equal(symbols.vmfork_watch_file(cString("/other"), 4), -17);
 });
