@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <asm/errno.h>
+
 #include "node_api.h"
 
 /* Of vmfork.c. Protected: exported, and yet called without a detour that another library could take over. */
@@ -58,8 +60,8 @@ enum {
 	NONCE_SIZE = 12,
 	MAX_WIDTH = 8,
 	MAX_ARGUMENTS = 4,
-	/* Twice MAX_WAITS of vmfork.c: a wait that is over holds its place until its event loop has looked. */
-	MAX_PENDING = 64
+	/* Of the pool's threads, four unless the user says otherwise, the others are for files and names. */
+	MAX_PENDING = 2
 };
 
 #define EXPORT __attribute__((visibility("default")))
@@ -162,13 +164,17 @@ struct argument {
 	uint32_t number;
 };
 
+/* Not one on shared memory: another thread could change what was checked. */
 static bool take_bytes(napi_env env, napi_value value, enum kind kind, struct argument *into)
 {
+	napi_value buffer = NULL;
 	void *bytes = NULL;
+	bool is_private = false;
 	int type = -1;
 
-	if (napi_get_typedarray_info(env, value, &type, &into->length, &bytes, NULL, NULL) != NAPI_OK ||
-	    type != NAPI_UINT8_ARRAY || !bytes)
+	if (napi_get_typedarray_info(env, value, &type, &into->length, &bytes, &buffer, NULL) != NAPI_OK ||
+	    napi_is_arraybuffer(env, buffer, &is_private) != NAPI_OK || !is_private || type != NAPI_UINT8_ARRAY ||
+	    !bytes)
 		return false;
 	into->bytes = bytes;
 	if (kind == STRING)
@@ -388,6 +394,20 @@ static bool queue_wait(napi_env env, struct pending *pending, napi_value *promis
 	return false;
 }
 
+/* No thread is to be had: whoever asked rests and looks by himself. Ends the handle, as a wait does. */
+static napi_value turn_away(napi_env env, int32_t handle)
+{
+	napi_deferred deferred = NULL;
+	napi_value promise = NULL, result = NULL;
+
+	vmfork_wake(handle);
+	vmfork_wait(handle, 0, 1, 0);
+	if (napi_create_promise(env, &deferred, &promise) == NAPI_OK &&
+	    napi_create_int32(env, -EAGAIN, &result) == NAPI_OK)
+		napi_resolve_deferred(env, deferred, result);
+	return promise;
+}
+
 static napi_value begin_wait(napi_env env, napi_callback_info info, bool heals)
 {
 	struct argument arguments[MAX_ARGUMENTS];
@@ -398,7 +418,7 @@ static napi_value begin_wait(napi_env env, napi_callback_info info, bool heals)
 		return refuse(env);
 	pending = take_place();
 	if (!pending)
-		return refuse(env);
+		return turn_away(env, (int32_t)arguments[0].number);
 	pending->heals = heals;
 	pending->handle = (int32_t)arguments[0].number;
 	pending->known = arguments[1].number;
@@ -407,7 +427,7 @@ static napi_value begin_wait(napi_env env, napi_callback_info info, bool heals)
 	if (queue_wait(env, pending, &promise))
 		return promise;
 	free_place(pending);
-	return refuse(env);
+	return turn_away(env, (int32_t)arguments[0].number);
 }
 
 static napi_value call_wait(napi_env env, napi_callback_info info)

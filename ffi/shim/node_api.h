@@ -47,6 +47,7 @@ WEAK int napi_get_typedarray_info(napi_env env, napi_value array, int *type, siz
 WEAK int napi_get_value_bigint_uint64(napi_env env, napi_value value, uint64_t *number, bool *lossless);
 WEAK int napi_get_value_int32(napi_env env, napi_value value, int32_t *number);
 WEAK int napi_get_value_uint32(napi_env env, napi_value value, uint32_t *number);
+WEAK int napi_is_arraybuffer(napi_env env, napi_value value, bool *is_arraybuffer);
 WEAK int napi_queue_async_work(napi_env env, napi_async_work work);
 WEAK int napi_resolve_deferred(napi_env env, napi_deferred deferred, napi_value value);
 WEAK int napi_set_named_property(napi_env env, napi_value object, const char *name, napi_value value);

@@ -1,5 +1,8 @@
+import { thisRuntime } from "../runtime/mod.ts";
 import { check, type Shim } from "./shim.ts";
 
+/** Linux, <asm-generic/errno-base.h>: there is no thread to wait in. */
+const EAGAIN = 11;
 /** Linux, <asm-generic/errno.h>: the wait was woken. */
 const ECANCELED = 125;
 
@@ -14,7 +17,8 @@ export interface WaitOptions {
 }
 
 /**
- * Waits in the shim until the count differs from a known one, for a while, or until the signal.
+ * Waits in the shim until the count differs from a known one, for a while, or until the signal; where there is no
+ * thread for it, as in Node when two others wait, for one interval only.
  *
  * @throws {ShimError} If no wait can be had
  */
@@ -44,15 +48,17 @@ async function wait(
   { symbols }: Shim,
   how: "vmfork_wait" | "vmfork_guard",
   known: number,
-  { intervalMs, timeoutMs, signal }: WaitOptions,
+  { intervalMs, timeoutMs, signal = new AbortController().signal }: WaitOptions,
 ): Promise<number> {
   const handle = check("vmfork_wait_open", symbols.vmfork_wait_open());
   const wake = (): void => void symbols.vmfork_wake(handle);
-  signal?.addEventListener("abort", wake);
+  signal.addEventListener("abort", wake);
   try {
     const result = await symbols[how](handle, known, intervalMs, timeoutMs);
-    return result === -ECANCELED ? 0 : check(how, result);
+    if (result === -EAGAIN) await thisRuntime().timer.pause(intervalMs, signal);
+    else if (result !== -ECANCELED) return check(how, result);
+    return 0;
   } finally {
-    signal?.removeEventListener("abort", wake);
+    signal.removeEventListener("abort", wake);
   }
 }

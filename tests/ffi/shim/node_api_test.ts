@@ -13,6 +13,7 @@ import { SHIM_ABI, SHIM_SYMBOLS } from "../../../ffi/shim/symbols.ts";
 
 const ECANCELED = 125;
 const EBADF = 9;
+const EAGAIN = 11;
 const EINVAL = 22;
 const EPERM = 1;
 
@@ -70,7 +71,7 @@ describe("napi_register_module_v1()", () => {
       vmfork_changed_by: [[], [1]],
       vmfork_unique_id: [[], [new Uint8Array(15)], [new ArrayBuffer(16)], [
         16,
-      ]],
+      ], [new Uint8Array(new SharedArrayBuffer(16))]],
       vmfork_seed: [[new Uint8Array(103)], [new Int8Array(104)], [
         new Uint32Array(104),
       ]],
@@ -96,7 +97,10 @@ describe("napi_register_module_v1()", () => {
         "/",
         0,
       ]],
-      vmfork_watch_events: [[], ["ged"], [Uint8Array.of(103)]],
+      // Another thread could change the name after it was looked at.
+      vmfork_watch_events: [[], ["ged"], [Uint8Array.of(103)], [
+        new Uint8Array(new SharedArrayBuffer(8)),
+      ]],
       vmfork_leave: [[]],
       vmfork_quiesce: [[]],
       vmfork_resume: [[]],
@@ -198,6 +202,22 @@ describe("vmfork_wait() of Node-API", () => {
     );
     setTimeout(() => shim.vmfork_wake(during), 20);
     assert.deepEqual(await Promise.all(waits), [-ECANCELED, -ECANCELED]);
+  });
+
+  it("resolves with -EAGAIN at once where two others wait already, and ends the handle", async () => {
+    // The pool of Node has four threads, which files and names need too.
+    const open = (): number => shim.vmfork_wait_open();
+    const [first, second, third] = [open(), open(), open()];
+    const count = shim.vmfork_generation();
+    const waits = [first, second].map((handle) =>
+      shim.vmfork_wait(handle, count, 1000, 60_000)
+    );
+    assert.equal(await shim.vmfork_wait(third, count, 1000, 60_000), -EAGAIN);
+    assert.equal(shim.vmfork_wake(third), -EBADF);
+    assert.equal(await shim.vmfork_guard(open(), count, 1000, 5), -EAGAIN);
+    for (const handle of [first, second]) shim.vmfork_wake(handle);
+    assert.deepEqual(await Promise.all(waits), [-ECANCELED, -ECANCELED]);
+    assert.equal(await shim.vmfork_wait(open(), count, 1, 1), 0);
   });
 
   it("resolves with -EBADF for a handle that is not open", async () => {
