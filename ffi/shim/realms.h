@@ -49,15 +49,18 @@ static void end_quiesce(void)
 static void settle_realms(void)
 {
 	const int process = (int)sys_getpid();
-	bool held = false;
+	bool held = false, used = false;
 
 	for (int i = 0; i < MAX_REALMS; i++) {
 		if (realms[i].thread && sys_tgkill(process, realms[i].thread, 0) == -ESRCH)
 			free_realm(&realms[i]);
 		held |= realms[i].holds;
+		used |= realms[i].thread;
 	}
 	if (!held && is_quiesced())
 		end_quiesce();
+	if (!used)
+		hide_this_copy();
 }
 
 static void leave_realms(void)
@@ -88,14 +91,13 @@ static struct realm *find_free_realm(void)
 	return NULL;
 }
 
+/* First those that have ended: the longer their threads' numbers stay here, the likelier others get them. */
 static int join_realms(void)
 {
-	struct realm *realm = find_free_realm();
+	struct realm *realm;
 
-	if (!realm) {
-		settle_realms();
-		realm = find_free_realm();
-	}
+	settle_realms();
+	realm = find_free_realm();
 	if (!realm) {
 		has_turned_away = true;
 		return -EMFILE;
@@ -103,6 +105,7 @@ static int join_realms(void)
 	realm->thread = (int32_t)sys_gettid();
 	realm->sequence = (realm->sequence + 1) & REALM_SEQUENCE_MASK;
 	realm->wiped = false;
+	show_this_copy();
 	return (int32_t)(realm->sequence << REALM_INDEX_BITS | (uint32_t)(realm - realms));
 }
 
@@ -180,9 +183,10 @@ EXPORT int32_t vmfork_wiped(int32_t handle)
 	return 0;
 }
 
+/* Another copy may have realms that go on, so that it counts as one that has not wiped. */
 static int count_unwiped(void)
 {
-	int unwiped = has_turned_away;
+	int unwiped = has_turned_away + has_other_copies();
 
 	settle_realms();
 	for (int i = 0; i < MAX_REALMS; i++)

@@ -99,6 +99,7 @@ static const uint64_t NSEC_PER_SEC = 1000 * 1000 * 1000;
 #include "acpi_events.h"
 #include "generation.h"
 #include "waiting.h"
+#include "copies.h"
 #include "realms.h"
 #include "healing.h"
 

@@ -184,6 +184,22 @@ test("Workers that load the embedded shim at the same moment do so one after ano
   assert.equal((await Deno.stat("/proc/self/fd")).mode! & 0o777, 0o500);
 });
 
+test("A process with two copies of the shim is not said to be quiesced: the realms of one do not reach the other's", async () => {
+  await withShim(async (path) => {
+    const { stdout, stderr } = await runDeno(
+      "copies_program.ts",
+      ["--allow-all"], // for a Worker's module
+      [path],
+    );
+    assert.equal(stderr, "");
+    assert.deepEqual(JSON.parse(stdout), {
+      alone: { complete: true, notWiped: 0 },
+      beside: { complete: false, notWiped: 1 },
+      again: { complete: true, notWiped: 0 },
+    });
+  });
+});
+
 /** Runs a program on a terminal, where Deno would ask if anything requested a permission. */
 async function onTerminal(
   program: string,

@@ -47,7 +47,7 @@ const STB_LOCAL = 0;
 const STB_WEAK = 2;
 const SHN_UNDEF = 0;
 /** Vmclock, generation file, events, realms and healing with their doors took it from 12,800 to this. */
-const MAX_SIZE = 20_480;
+const MAX_SIZE = 21_504;
 
 /** What Node-API looks for in a module. */
 const NODE_API_EXPORTS = [

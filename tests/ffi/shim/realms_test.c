@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
@@ -406,6 +407,95 @@ static void a_thread_that_cannot_be_asked_for_lives(void)
 	check_quiesced(false);
 }
 
+#define COPIES_PATH "/proc/self/ns"
+
+static int hold_as_another_copy(void)
+{
+	struct flock shared = { .l_type = F_RDLCK };
+	int fd = open_root(COPIES_PATH, O_RDONLY | O_CREAT);
+
+	check(!fcntl(fd, F_OFD_SETLK, &shared));
+	return fd;
+}
+
+static void check_unwiped_of_a_wiped_realm(int unwiped)
+{
+	int realm = join();
+
+	check_equal(vmfork_quiesce(realm), 0);
+	check_equal(vmfork_wiped(realm), 0);
+	check_equal(vmfork_unwiped(), unwiped);
+}
+
+/* It has a flag of its own, so that its realms draw on. */
+static void another_copy_of_the_shim_has_not_wiped(void)
+{
+	int fd = hold_as_another_copy();
+
+	check_unwiped_of_a_wiped_realm(1);
+	close(fd);
+	check_equal(vmfork_unwiped(), 0);
+	fd = hold_as_another_copy();
+	check_equal(vmfork_unwiped(), 1);
+}
+
+static void check_seen_by_another_copy(int fd, bool seen)
+{
+	struct flock alone = { .l_type = F_WRLCK };
+
+	check(!fcntl(fd, F_OFD_GETLK, &alone));
+	check_equal(alone.l_type, seen ? F_RDLCK : F_UNLCK);
+}
+
+/* As long as it has realms: one that nobody uses any more has nothing to wipe. */
+static void other_copies_see_this_one(void)
+{
+	int fd = open_root(COPIES_PATH, O_RDONLY | O_CREAT), before = count_descriptors(), realms[2];
+
+	realms[0] = join();
+	check_equal(fake.opened_flags, O_RDONLY | O_CLOEXEC);
+	realms[1] = join();
+	check_seen_by_another_copy(fd, true);
+	check_equal(count_descriptors(), before + 1);
+	check_equal(vmfork_leave(realms[0]), 0);
+	check_seen_by_another_copy(fd, true);
+	check_equal(vmfork_leave(realms[1]), 0);
+	check_seen_by_another_copy(fd, false);
+	check_equal(count_descriptors(), before);
+	join();
+	check_seen_by_another_copy(fd, true);
+}
+
+/* An old kernel, or no /proc */
+static void where_copies_cannot_be_told_there_are_none(void)
+{
+	int before;
+
+	hold_as_another_copy();
+	before = count_descriptors();
+	fail_call(CALL_FCNTL, 1, 1000, EINVAL);
+	check_unwiped_of_a_wiped_realm(0);
+	check_equal(count_descriptors(), before);
+	fail_path(CALL_OPENAT, COPIES_PATH, ENOENT);
+	join();
+	check_equal(vmfork_unwiped(), 1);
+}
+
+/* Whose number a new thread may have, which then would pass for it */
+static void who_joins_has_the_ended_ones_forgotten(void)
+{
+	struct worker worker;
+	int realm;
+
+	start_worker(&worker);
+	end_worker(&worker);
+	realm = join();
+	fail_call(CALL_TGKILL, 1, 1000, EPERM);
+	check_equal(vmfork_quiesce(realm), 0);
+	check_equal(vmfork_wiped(realm), 0);
+	check_equal(vmfork_unwiped(), 0);
+}
+
 /* Nobody is asked for where nobody has joined. */
 static void without_realms_there_is_nothing_to_count(void)
 {
@@ -517,7 +607,11 @@ int main(void)
 		TEST(an_ended_holder_is_noticed_by_a_count_of_the_unwiped),
 		TEST(a_quiesce_after_an_ended_holder_is_a_new_one),
 		TEST(a_thread_that_cannot_be_asked_for_lives),
-		TEST(without_realms_there_is_nothing_to_count),
+		TEST(another_copy_of_the_shim_has_not_wiped),
+	TEST(other_copies_see_this_one),
+	TEST(where_copies_cannot_be_told_there_are_none),
+	TEST(who_joins_has_the_ended_ones_forgotten),
+	TEST(without_realms_there_is_nothing_to_count),
 		TEST(a_fork_while_quiesced_is_seen_after_it),
 		TEST(the_id_and_randomness_are_there_while_quiesced),
 		TEST(a_quiesce_ends_waits),

@@ -82,6 +82,23 @@ static void descriptors_have_flags(void)
 	check_equal(sys_fcntl(-1, F_GETFL, 0), -EBADF);
 }
 
+/* Of open file descriptions: two of one process see each other. */
+static void a_lock_shows_whether_another_holds_it(void)
+{
+	struct flock shared = { .l_type = F_RDLCK }, alone = { .l_type = F_WRLCK };
+	long first = sys_openat(AT_FDCWD, "/proc/self/ns", O_RDONLY | O_CLOEXEC);
+	long second = sys_openat(AT_FDCWD, "/proc/self/ns", O_RDONLY | O_CLOEXEC);
+
+	check(first >= 0 && second >= 0);
+	check_equal(sys_fcntl((int)first, F_OFD_SETLK, (long)&shared), 0);
+	check_equal(sys_fcntl((int)first, F_OFD_GETLK, (long)&alone), 0);
+	check_equal(alone.l_type, F_UNLCK);
+	check_equal(sys_fcntl((int)second, F_OFD_SETLK, (long)&shared), 0);
+	alone.l_type = F_WRLCK;
+	check_equal(sys_fcntl((int)first, F_OFD_GETLK, (long)&alone), 0);
+	check_equal(alone.l_type, F_RDLCK);
+}
+
 static void pages_are_mapped_at_an_offset(void)
 {
 	static const volatile uint8_t zeros[PAGE];
@@ -201,7 +218,8 @@ int main(void)
 		TEST(files_are_read_from_an_offset),
 		TEST(files_are_looked_at),
 		TEST(descriptors_have_flags),
-		TEST(pages_are_mapped_at_an_offset),
+		TEST(a_lock_shows_whether_another_holds_it),
+	TEST(pages_are_mapped_at_an_offset),
 		TEST(bells_ring),
 		TEST(the_clock_goes_on_while_polling),
 		TEST(threads_are_told_apart),
