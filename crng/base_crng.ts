@@ -15,6 +15,7 @@ import {
   type GenerationSource,
   lookAt,
   SEED_LENGTH,
+  wasQuiesced,
 } from "./ports.ts";
 import { nextReseed } from "./schedule.ts";
 import { Secrets } from "./secrets.ts";
@@ -318,7 +319,7 @@ export class BaseCrng {
       );
     }
     const count = lookAt(this.#source);
-    if (!(count > 0)) throw this.#unanswered("guard");
+    if (!(count > 0)) throw this.#unanswered("guard", lookAt);
     const notified = this.#notified;
     return new ForkGuard(timely, () => this.#doubt(count, notified));
   }
@@ -484,7 +485,7 @@ export class BaseCrng {
     this.#reseeding = true;
     try {
       const generation = this.#source.generation();
-      if (!(generation > 0)) throw this.#unanswered("draw");
+      if (!(generation > 0)) throw this.#unanswered("draw", countOf);
       const id = this.#readId();
       const { known } = this.#history;
       const forked = known !== 0 && generation !== known;
@@ -551,15 +552,17 @@ export class BaseCrng {
       const now = lookAt(this.#source);
       if (now === count) return undefined;
       if (now > 0) return "forked";
-      return this.#source.quiesced?.() ? "quiesced" : "generation-unreadable";
+      return wasQuiesced(this.#source, lookAt)
+        ? "quiesced"
+        : "generation-unreadable";
     } catch {
       return "generation-unreadable";
     }
   }
 
-  /** The error for a count of 0. */
-  #unanswered(action: string): ProtectionError {
-    if (this.#source.quiesced?.()) {
+  /** The error for a count of 0; `count` reads it again. */
+  #unanswered(action: string, count: typeof countOf): ProtectionError {
+    if (wasQuiesced(this.#source, count)) {
       return new ProtectionError(
         "quiesced",
         `Cannot ${action} as all secrets are wiped for a snapshot, until resume()`,
@@ -582,7 +585,7 @@ export class BaseCrng {
   /** The error for secrets that were wiped in the middle of a draw. */
   #wiped(): ProtectionError {
     this.#requireOpen();
-    if (this.#source.quiesced?.()) return this.#unanswered("draw");
+    if (this.#source.quiesced?.()) return this.#unanswered("draw", countOf);
     return new ProtectionError(
       "entropy-failed",
       "Cannot draw as the generator's secrets were wiped meanwhile",
