@@ -63,6 +63,9 @@ test("configure() refuses options that it does not know, and changes nothing", (
   configure(simulated());
   const before = defaultCrng();
   const wrong: unknown[] = [
+    { requires: "memory" },
+    { require: "memory", strategies: undefined },
+    { toString: 1 },
     { strategy: "pool" },
     { strategy: "toString" },
     { require: "none" },
@@ -88,7 +91,12 @@ test("configure() refuses options that it does not know, and changes nothing", (
     assert.throws(() => configure(options as ConfigureOptions), TypeError);
     assert.equal(defaultCrng(), before);
   }
-  assert.throws(() => new Crng({ strategy: "pool" as never }), TypeError);
+  for (const options of [{ strategy: "pool" }, { requires: "memory" }]) {
+    assert.throws(() => new Crng(options as never), TypeError);
+  }
+  // These are for the realm, not for one generator.
+  const { source } = new SimulatedMachine();
+  assert.throws(() => new Crng({ source } as object), TypeError);
 });
 
 test("configure() refuses a generation file or events beside a source of the program's own", () => {
