@@ -235,7 +235,11 @@ export function defaultCrng(): Crng {
 /** Whoever listens to the realm's forks learns of those that its draws find, and after it has reseeded. */
 function openDefault(): Crng {
   const crng = new Crng();
-  crng.onVmFork((event) => realm.watcher.relay(event));
+  crng.onVmFork((event) => {
+    // Once it is closed, looks find what the machine shows, but not what only the program knows.
+    if (standard !== crng && event.source !== "notifyFork") return;
+    realm.watcher.relay(event);
+  });
   realm.watcher.follow(() => crng.check());
   return crng;
 }

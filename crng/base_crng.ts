@@ -341,7 +341,10 @@ export class BaseCrng {
     return remove;
   }
 
-  /** Wipes all state. Draws throw from now on; a second call does nothing. */
+  /**
+   * Wipes all state. Draws throw from now on, and listeners learn of what was found before, but of nothing more; a
+   * second call does nothing.
+   */
   close(): void {
     this.#closed = true;
     this.#seededUnder = 0;
