@@ -28,6 +28,7 @@
  * @module
  */
 
+import { checkLength, largestOffset } from "./crng/arguments.ts";
 import { BaseCrng, type CrngPorts } from "./crng/base_crng.ts";
 import { ProtectionError } from "./crng/errors.ts";
 import { type ForkGuard, runGuarded } from "./crng/fork_guard.ts";
@@ -39,7 +40,11 @@ import {
   type ReseedStrategy,
 } from "./crng/strategy.ts";
 import type { Uuid } from "./crng/uuid.ts";
-import type { IntegerView } from "./crng/views.ts";
+import {
+  bytesOfIntegers,
+  bytesOfSource,
+  type IntegerView,
+} from "./crng/views.ts";
 import type { Machine } from "./ffi/machine.ts";
 import {
   type Protection,
@@ -232,6 +237,15 @@ export function defaultCrng(): Crng {
   return standard ??= openDefault();
 }
 
+/** The default generator for a first call, unless its arguments are wrong: then nothing is opened. */
+function openFor<Arguments extends unknown[]>(
+  check: (...these: Arguments) => unknown,
+  ...these: Arguments
+): Crng {
+  check(...these);
+  return defaultCrng();
+}
+
 /** Whoever listens to the realm's forks learns of those that its draws find, and after it has reseeded. */
 function openDefault(): Crng {
   const crng = new Crng();
@@ -259,7 +273,7 @@ function openDefault(): Crng {
  * ```
  */
 export function getRandom(length: number): Uint8Array<ArrayBuffer> {
-  return (standard ?? defaultCrng()).getRandom(length);
+  return (standard ?? openFor(checkLength, length)).getRandom(length);
 }
 
 /**
@@ -277,7 +291,7 @@ export function getRandom(length: number): Uint8Array<ArrayBuffer> {
  * ```
  */
 export function getRandomValues<T extends IntegerView>(view: T): T {
-  return (standard ?? defaultCrng()).getRandomValues(view);
+  return (standard ?? openFor(bytesOfIntegers, view)).getRandomValues(view);
 }
 
 /**
@@ -313,7 +327,7 @@ export function randomUUID(): Uuid {
  * ```
  */
 export function randomInt(min: number, max: number): number {
-  return (standard ?? defaultCrng()).randomInt(min, max);
+  return (standard ?? openFor(largestOffset, min, max)).randomInt(min, max);
 }
 
 /**
@@ -377,6 +391,7 @@ export function protection(): Protection {
  * ```
  */
 export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
+  if (extra !== undefined) bytesOfSource(extra); // a wrong argument opens nothing
   defaultCrng().notifyFork(extra);
 }
 

@@ -1,3 +1,4 @@
+import { checkLength, largestOffset } from "./arguments.ts";
 import { ProtectionError } from "./errors.ts";
 import { ForkGuard, type GuardDoubt } from "./fork_guard.ts";
 import { ForkHistory } from "./fork_history.ts";
@@ -38,7 +39,6 @@ const UNIQUE_ID_SIZE = 16;
 const UUID_SIZE = 16;
 /** The name of a source that never shows a fork. */
 const NO_SOURCE = "none";
-const MAX_LENGTH = 2 ** 31 - 1;
 const NO_BYTES = new Uint8Array(0);
 
 /** What a {@linkcode BaseCrng} works on. */
@@ -143,13 +143,7 @@ export class BaseCrng {
    * @throws {ProtectionError} If bytes of our own cannot be had
    */
   getRandom(length: number): Uint8Array<ArrayBuffer> {
-    if (!Number.isInteger(length) || length < 0 || length > MAX_LENGTH) {
-      throw new RangeError(
-        `Cannot draw as the length must be an integer from 0 to ${MAX_LENGTH}: current value is ${
-          String(length)
-        }`,
-      );
-    }
+    checkLength(length);
     const out = new Uint8Array(length);
     this.#fill(out);
     return out;
@@ -212,24 +206,7 @@ export class BaseCrng {
    * @throws {ProtectionError} If bytes of our own cannot be had
    */
   randomInt(min: number, max: number): number {
-    // max itself is never a result: 2^53 is allowed.
-    if (
-      !Number.isSafeInteger(min) || !Number.isInteger(max) ||
-      !Number.isSafeInteger(max - 1)
-    ) {
-      throw new TypeError(
-        `Cannot draw an integer as min and max - 1 must be safe integers: current values are ${
-          String(min)
-        } and ${String(max)}`,
-      );
-    }
-    // The largest offset, not the range: it is exact wherever it is allowed.
-    const largest = max - 1 - min;
-    if (largest < 0 || largest > Number.MAX_SAFE_INTEGER) {
-      throw new RangeError(
-        `Cannot draw an integer as max - min must be from 1 to 2^53: current values are ${min} and ${max}`,
-      );
-    }
+    const largest = largestOffset(min, max);
     const high = Math.floor(largest / 2 ** 32);
     const bits = high > 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(largest);
     return this.#checked(() => min + this.#numberUpTo(largest, bits));
