@@ -95,8 +95,6 @@ export class BaseCrng {
   readonly #id: Uint8Array;
   readonly #mixedId: Uint8Array;
   readonly #uuid: Uint8Array;
-  /** The last view that was found to be bytes in private memory: most programs fill one over and over. */
-  #lastPrivate: unknown = undefined;
 
   /** The count under which key and buffer were made; 0 = they must not be used. */
   #seededUnder = 0;
@@ -153,13 +151,16 @@ export class BaseCrng {
    * Fills an integer array, as Web Crypto's `getRandomValues()` does but without its limit of 65,536
    * bytes. Shared memory is filled from a private copy after the last check.
    *
+   * A `Uint8Array` on a buffer of up to 64 KiB is not collected before another one is filled, a draw fails, or the
+   * secrets are wiped, as by a quiesce and by `close()`: the program can wipe it, but not drop it.
+   *
    * @param view the integer array to fill, of any length
    * @returns the same array
    * @throws {TypeError} If it is not an integer array
    * @throws {ProtectionError} If bytes of our own cannot be had; the view is then wiped
    */
   getRandomValues<T extends IntegerView>(view: T): T {
-    if (view === this.#lastPrivate) {
+    if (view === this.#secrets.lastPrivate) {
       this.#fill(view as Uint8Array);
       return view;
     }
@@ -168,7 +169,7 @@ export class BaseCrng {
       this.#fillShared(out);
     } else {
       if (out === view && out.buffer.byteLength <= LARGEST_REMEMBERED) {
-        this.#lastPrivate = view;
+        this.#secrets.lastPrivate = view;
       }
       this.#fill(out);
     }
@@ -326,7 +327,6 @@ export class BaseCrng {
     this.#closed = true;
     this.#seededUnder = 0;
     this.#secrets.wipe();
-    this.#lastPrivate = undefined;
     this.#listeners.clear();
   }
 
@@ -350,6 +350,7 @@ export class BaseCrng {
       // Handlers assign first, and make no call: they may run where the stack has no room for one.
       this.#seededUnder = 0;
       for (let i = 0; i < length; i++) out[i] = 0;
+      this.#secrets.lastPrivate = undefined; // the secrets may have been wiped before
       throw error;
     }
   }

@@ -376,3 +376,36 @@ test("BaseCrng.close() wipes all of its secrets", () => {
   );
   assert.equal(secrets.keyed, false);
 });
+
+test("BaseCrng keeps no array of the program's alive once its secrets are wiped, nor after a draw that failed", () => {
+  let count = 1;
+  const secrets = new Secrets();
+  const { source, ...rest } = new SimulatedMachine().ports();
+  const crng = new BaseCrng({
+    ...rest,
+    secrets,
+    source: {
+      name: "vmgenid",
+      timely: true,
+      generation: () => count,
+      uniqueId: (into) => source.uniqueId(into),
+      changed: () => Promise.reject(new Error("not here")),
+    },
+  });
+  const view = new Uint8Array(32);
+  crng.getRandomValues(view);
+  assert.equal(secrets.lastPrivate, view);
+  secrets.wipe();
+  assert.equal(secrets.lastPrivate, undefined);
+  crng.getRandomValues(view);
+  count = 0; // quiesced, for example
+  for (const failing of [view, new Uint8Array(32)]) {
+    assert.throws(() => crng.getRandomValues(failing), ProtectionError);
+    assert.equal(secrets.lastPrivate, undefined);
+  }
+  count = 2;
+  crng.getRandomValues(view);
+  assert.equal(secrets.lastPrivate, view);
+  crng.close();
+  assert.equal(secrets.lastPrivate, undefined);
+});
