@@ -28,6 +28,7 @@
  * @module
  */
 
+import { checkLength, largestOffset } from "./crng/arguments.ts";
 import { BaseCrng, type CrngPorts } from "./crng/base_crng.ts";
 import { ProtectionError } from "./crng/errors.ts";
 import { type ForkGuard, runGuarded } from "./crng/fork_guard.ts";
@@ -39,7 +40,11 @@ import {
   type ReseedStrategy,
 } from "./crng/strategy.ts";
 import type { Uuid } from "./crng/uuid.ts";
-import type { IntegerView } from "./crng/views.ts";
+import {
+  bytesOfIntegers,
+  bytesOfSource,
+  type IntegerView,
+} from "./crng/views.ts";
 import type { Machine } from "./ffi/machine.ts";
 import {
   type Protection,
@@ -149,6 +154,26 @@ const STRATEGIES: Readonly<Record<StrategyName, ReseedStrategy>> = {
   "injection": injection,
 };
 
+/** What each option takes; there are no others. */
+type Checks<T> = {
+  readonly [Name in keyof T]-?: (value: Exclude<T[Name], undefined>) => boolean;
+};
+
+const CRNG_OPTIONS: Checks<CrngOptions> = {
+  strategy: (name) => Object.hasOwn(STRATEGIES, name),
+  require: (level) =>
+    PROTECTION_LEVELS.includes(level) && String(level) !== "none",
+};
+
+const CONFIGURE_OPTIONS: Checks<ConfigureOptions> = {
+  ...CRNG_OPTIONS,
+  shim: (path) => typeof path === "string",
+  source: isSourceOption,
+  generationFile: isGenerationFile,
+  eventsAtDraws: (looks) => typeof looks === "boolean",
+  entropy: isEntropy,
+};
+
 let defaults: CrngOptions = {};
 let standard: Crng | undefined;
 
@@ -172,7 +197,7 @@ export class Crng extends BaseCrng {
    * Opens the machine if it is not open yet; the first draw seeds.
    *
    * @param options what differs from what {@linkcode configure} has set
-   * @throws {TypeError} If an option is unknown, or the strategy needs an id and there is none
+   * @throws {TypeError} If an option or its value is unknown, or the strategy needs an id and there is none
    * @throws {ProtectionError} If the level is lower than required
    */
   constructor(options: CrngOptions = {}) {
@@ -212,10 +237,23 @@ export function defaultCrng(): Crng {
   return standard ??= openDefault();
 }
 
+/** The default generator for a first call, unless its arguments are wrong: then nothing is opened. */
+function openFor<Arguments extends unknown[]>(
+  check: (...these: Arguments) => unknown,
+  ...these: Arguments
+): Crng {
+  check(...these);
+  return defaultCrng();
+}
+
 /** Whoever listens to the realm's forks learns of those that its draws find, and after it has reseeded. */
 function openDefault(): Crng {
   const crng = new Crng();
-  crng.onVmFork((event) => realm.watcher.relay(event));
+  crng.onVmFork((event) => {
+    // Once it is closed, looks find what the machine shows, but not what only the program knows.
+    if (standard !== crng && event.source !== "notifyFork") return;
+    realm.watcher.relay(event);
+  });
   realm.watcher.follow(() => crng.check());
   return crng;
 }
@@ -235,7 +273,7 @@ function openDefault(): Crng {
  * ```
  */
 export function getRandom(length: number): Uint8Array<ArrayBuffer> {
-  return (standard ?? defaultCrng()).getRandom(length);
+  return (standard ?? openFor(checkLength, length)).getRandom(length);
 }
 
 /**
@@ -253,7 +291,7 @@ export function getRandom(length: number): Uint8Array<ArrayBuffer> {
  * ```
  */
 export function getRandomValues<T extends IntegerView>(view: T): T {
-  return (standard ?? defaultCrng()).getRandomValues(view);
+  return (standard ?? openFor(bytesOfIntegers, view)).getRandomValues(view);
 }
 
 /**
@@ -289,7 +327,7 @@ export function randomUUID(): Uuid {
  * ```
  */
 export function randomInt(min: number, max: number): number {
-  return (standard ?? defaultCrng()).randomInt(min, max);
+  return (standard ?? openFor(largestOffset, min, max)).randomInt(min, max);
 }
 
 /**
@@ -353,6 +391,7 @@ export function protection(): Protection {
  * ```
  */
 export function notifyFork(extra?: ArrayBuffer | ArrayBufferView): void {
+  if (extra !== undefined) bytesOfSource(extra); // a wrong argument opens nothing
   defaultCrng().notifyFork(extra);
 }
 
@@ -419,7 +458,7 @@ export function withForkGuard<T>(fn: (guard: ForkGuard) => T): T {
  * default generator's state is wiped and the next draw reseeds. A `Crng` made before keeps what it has.
  *
  * @param options what to use; what is left out, `require` too, goes back to its default
- * @throws {TypeError} If an option is unknown, or the strategy needs an id and there is none
+ * @throws {TypeError} If an option or its value is unknown, or the strategy needs an id and there is none
  * @throws {ProtectionError} If the level is lower than required, or something named cannot be used
  * @example
  * ```ts
@@ -436,7 +475,7 @@ export function withForkGuard<T>(fn: (guard: ForkGuard) => T): T {
  * ```
  */
 export function configure(options: ConfigureOptions = {}): void {
-  checkOptions(options);
+  checkOptions(options, CONFIGURE_OPTIONS);
   const before = { defaults, standard, machine: realm.options };
   const { shim, source, entropy, generationFile, eventsAtDraws, ...rest } =
     options;
@@ -463,7 +502,7 @@ export function configure(options: ConfigureOptions = {}): void {
 function leaseFor(
   options: CrngOptions,
 ): Omit<Lease, "ports"> & { ports: CrngPorts } {
-  checkOptions(options);
+  checkOptions(options, CRNG_OPTIONS);
   const strategy = options.strategy ?? defaults.strategy ?? "input-pool";
   const require = options.require ?? defaults.require ?? "kernel";
   const lease = realm.lease();
@@ -486,30 +525,16 @@ function leaseFor(
 }
 
 /** Arguments are looked at before anything changes. */
-function checkOptions(options: ConfigureOptions): void {
-  const { strategy, require, shim, source, entropy } = options;
-  if (strategy !== undefined && !Object.hasOwn(STRATEGIES, strategy)) {
-    throw invalid("strategy", strategy);
+function checkOptions<T extends object>(options: T, known: Checks<T>): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(known, name)) continue;
+    throw new TypeError(
+      `Cannot use the option "${name}" as there is none of that name`,
+    );
   }
-  if (
-    require !== undefined &&
-    (!PROTECTION_LEVELS.includes(require) || String(require) === "none")
-  ) throw invalid("require", require);
-  if (shim !== undefined && typeof shim !== "string") {
-    throw invalid("shim", shim);
-  }
-  if (source !== undefined && !isSourceOption(source)) {
-    throw invalid("source", source);
-  }
-  if (entropy !== undefined && !isEntropy(entropy)) {
-    throw invalid("entropy", entropy);
-  }
-  const { generationFile, eventsAtDraws } = options;
-  if (generationFile !== undefined && !isGenerationFile(generationFile)) {
-    throw invalid("generationFile", generationFile);
-  }
-  if (eventsAtDraws !== undefined && typeof eventsAtDraws !== "boolean") {
-    throw invalid("eventsAtDraws", eventsAtDraws);
+  for (const name of Object.keys(known) as (keyof T & string)[]) {
+    const value = options[name] as Exclude<T[typeof name], undefined>;
+    if (value !== undefined && !known[name](value)) throw invalid(name, value);
   }
 }
 

@@ -1,3 +1,4 @@
+import { checkLength, largestOffset } from "./arguments.ts";
 import { ProtectionError } from "./errors.ts";
 import { ForkGuard, type GuardDoubt } from "./fork_guard.ts";
 import { ForkHistory } from "./fork_history.ts";
@@ -15,6 +16,7 @@ import {
   type GenerationSource,
   lookAt,
   SEED_LENGTH,
+  wasQuiesced,
 } from "./ports.ts";
 import { nextReseed } from "./schedule.ts";
 import { Secrets } from "./secrets.ts";
@@ -37,7 +39,6 @@ const UNIQUE_ID_SIZE = 16;
 const UUID_SIZE = 16;
 /** The name of a source that never shows a fork. */
 const NO_SOURCE = "none";
-const MAX_LENGTH = 2 ** 31 - 1;
 const NO_BYTES = new Uint8Array(0);
 
 /** What a {@linkcode BaseCrng} works on. */
@@ -94,8 +95,6 @@ export class BaseCrng {
   readonly #id: Uint8Array;
   readonly #mixedId: Uint8Array;
   readonly #uuid: Uint8Array;
-  /** The last view that was found to be bytes in private memory: most programs fill one over and over. */
-  #lastPrivate: unknown = undefined;
 
   /** The count under which key and buffer were made; 0 = they must not be used. */
   #seededUnder = 0;
@@ -142,13 +141,7 @@ export class BaseCrng {
    * @throws {ProtectionError} If bytes of our own cannot be had
    */
   getRandom(length: number): Uint8Array<ArrayBuffer> {
-    if (!Number.isInteger(length) || length < 0 || length > MAX_LENGTH) {
-      throw new RangeError(
-        `Cannot draw as the length must be an integer from 0 to ${MAX_LENGTH}: current value is ${
-          String(length)
-        }`,
-      );
-    }
+    checkLength(length);
     const out = new Uint8Array(length);
     this.#fill(out);
     return out;
@@ -158,13 +151,16 @@ export class BaseCrng {
    * Fills an integer array, as Web Crypto's `getRandomValues()` does but without its limit of 65,536
    * bytes. Shared memory is filled from a private copy after the last check.
    *
+   * A `Uint8Array` on a buffer of up to 64 KiB is not collected before another one is filled, a draw fails, or the
+   * secrets are wiped, as by a quiesce and by `close()`: the program can wipe it, but not drop it.
+   *
    * @param view the integer array to fill, of any length
    * @returns the same array
    * @throws {TypeError} If it is not an integer array
    * @throws {ProtectionError} If bytes of our own cannot be had; the view is then wiped
    */
   getRandomValues<T extends IntegerView>(view: T): T {
-    if (view === this.#lastPrivate) {
+    if (view === this.#secrets.lastPrivate) {
       this.#fill(view as Uint8Array);
       return view;
     }
@@ -173,7 +169,7 @@ export class BaseCrng {
       this.#fillShared(out);
     } else {
       if (out === view && out.buffer.byteLength <= LARGEST_REMEMBERED) {
-        this.#lastPrivate = view;
+        this.#secrets.lastPrivate = view;
       }
       this.#fill(out);
     }
@@ -211,24 +207,7 @@ export class BaseCrng {
    * @throws {ProtectionError} If bytes of our own cannot be had
    */
   randomInt(min: number, max: number): number {
-    // max itself is never a result: 2^53 is allowed.
-    if (
-      !Number.isSafeInteger(min) || !Number.isInteger(max) ||
-      !Number.isSafeInteger(max - 1)
-    ) {
-      throw new TypeError(
-        `Cannot draw an integer as min and max - 1 must be safe integers: current values are ${
-          String(min)
-        } and ${String(max)}`,
-      );
-    }
-    // The largest offset, not the range: it is exact wherever it is allowed.
-    const largest = max - 1 - min;
-    if (largest < 0 || largest > Number.MAX_SAFE_INTEGER) {
-      throw new RangeError(
-        `Cannot draw an integer as max - min must be from 1 to 2^53: current values are ${min} and ${max}`,
-      );
-    }
+    const largest = largestOffset(min, max);
     const high = Math.floor(largest / 2 ** 32);
     const bits = high > 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(largest);
     return this.#checked(() => min + this.#numberUpTo(largest, bits));
@@ -318,7 +297,7 @@ export class BaseCrng {
       );
     }
     const count = lookAt(this.#source);
-    if (!(count > 0)) throw this.#unanswered("guard");
+    if (!(count > 0)) throw this.#unanswered("guard", lookAt);
     const notified = this.#notified;
     return new ForkGuard(timely, () => this.#doubt(count, notified));
   }
@@ -340,12 +319,14 @@ export class BaseCrng {
     return remove;
   }
 
-  /** Wipes all state. Draws throw from now on; a second call does nothing. */
+  /**
+   * Wipes all state. Draws throw from now on, and listeners learn of what was found before, but of nothing more; a
+   * second call does nothing.
+   */
   close(): void {
     this.#closed = true;
     this.#seededUnder = 0;
     this.#secrets.wipe();
-    this.#lastPrivate = undefined;
     this.#listeners.clear();
   }
 
@@ -369,6 +350,7 @@ export class BaseCrng {
       // Handlers assign first, and make no call: they may run where the stack has no room for one.
       this.#seededUnder = 0;
       for (let i = 0; i < length; i++) out[i] = 0;
+      this.#secrets.lastPrivate = undefined; // the secrets may have been wiped before
       throw error;
     }
   }
@@ -484,7 +466,7 @@ export class BaseCrng {
     this.#reseeding = true;
     try {
       const generation = this.#source.generation();
-      if (!(generation > 0)) throw this.#unanswered("draw");
+      if (!(generation > 0)) throw this.#unanswered("draw", countOf);
       const id = this.#readId();
       const { known } = this.#history;
       const forked = known !== 0 && generation !== known;
@@ -551,15 +533,17 @@ export class BaseCrng {
       const now = lookAt(this.#source);
       if (now === count) return undefined;
       if (now > 0) return "forked";
-      return this.#source.quiesced?.() ? "quiesced" : "generation-unreadable";
+      return wasQuiesced(this.#source, lookAt)
+        ? "quiesced"
+        : "generation-unreadable";
     } catch {
       return "generation-unreadable";
     }
   }
 
-  /** The error for a count of 0. */
-  #unanswered(action: string): ProtectionError {
-    if (this.#source.quiesced?.()) {
+  /** The error for a count of 0; `count` reads it again. */
+  #unanswered(action: string, count: typeof countOf): ProtectionError {
+    if (wasQuiesced(this.#source, count)) {
       return new ProtectionError(
         "quiesced",
         `Cannot ${action} as all secrets are wiped for a snapshot, until resume()`,
@@ -582,7 +566,7 @@ export class BaseCrng {
   /** The error for secrets that were wiped in the middle of a draw. */
   #wiped(): ProtectionError {
     this.#requireOpen();
-    if (this.#source.quiesced?.()) return this.#unanswered("draw");
+    if (this.#source.quiesced?.()) return this.#unanswered("draw", countOf);
     return new ProtectionError(
       "entropy-failed",
       "Cannot draw as the generator's secrets were wiped meanwhile",

@@ -1,5 +1,10 @@
 import type { VmForkEvent } from "./listeners.ts";
-import { changedBy, type GenerationSource } from "./ports.ts";
+import {
+  changedBy,
+  countOf,
+  type GenerationSource,
+  wasQuiesced,
+} from "./ports.ts";
 
 /** How long after a page has shown a fork a late source may show the same one, in milliseconds. */
 const SAME_FORK_MS = 1_000;
@@ -64,7 +69,7 @@ export class ForkHistory {
    */
   begin(source: GenerationSource, count: number): void {
     this.note(count);
-    this.#quiesced = count === 0 && (source.quiesced?.() ?? false);
+    this.#quiesced = count === 0 && wasQuiesced(source, countOf);
   }
 }
 

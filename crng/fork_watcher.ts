@@ -141,7 +141,9 @@ export class ForkWatcher {
   relay(event: VmForkEvent): void {
     if (this.#ports === undefined) return;
     const { known } = this.#history;
-    if (event.source === "notifyFork" || known === 0) {
+    if (event.source === "notifyFork") {
+      this.#listeners.notify(event); // its count may be of the source before
+    } else if (known === 0) {
       this.#tell(event.after, event);
     } else if (event.after > known) { // or a look has told of it
       const { after, when } = event;

@@ -16,9 +16,15 @@ export interface VmForkEvent {
 /** Called after the generator has reseeded, in a microtask, never inside a draw. */
 export type VmForkListener = (event: VmForkEvent) => void;
 
+interface Entry {
+  readonly call: VmForkListener;
+  /** By its owner, who is not to hear of what was found before either. */
+  removed: boolean;
+}
+
 /** The listeners of one generator, in order of registration. */
 export class VmForkListeners {
-  readonly #listeners: Set<{ readonly call: VmForkListener }> = new Set();
+  readonly #listeners: Set<Entry> = new Set();
 
   /** How many there are. */
   get size(): number {
@@ -29,9 +35,12 @@ export class VmForkListeners {
     if (typeof call !== "function") {
       throw new TypeError("Cannot listen as the listener is not a function");
     }
-    const entry = { call };
+    const entry: Entry = { call, removed: false };
     this.#listeners.add(entry);
-    return () => void this.#listeners.delete(entry);
+    return () => {
+      entry.removed = true;
+      this.#listeners.delete(entry);
+    };
   }
 
   /** Calls all in one microtask. What they throw goes uncaught, but only after the last has run. */
@@ -40,7 +49,7 @@ export class VmForkListeners {
     queueMicrotask(() => {
       for (const entry of told) {
         try {
-          if (this.#listeners.has(entry)) entry.call(event);
+          if (!entry.removed) entry.call(event);
         } catch (error) {
           queueMicrotask(() => {
             throw error;
@@ -50,6 +59,7 @@ export class VmForkListeners {
     });
   }
 
+  /** Forgets all; they are still told of what was found before. */
   clear(): void {
     this.#listeners.clear();
   }

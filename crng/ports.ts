@@ -57,7 +57,10 @@ export interface GenerationSource {
    */
   changedBy?(before: number, after: number): string;
 
-  /** Whether it answers 0 on purpose: the process is quiesced, for a snapshot. @default {false} */
+  /**
+   * Whether it answers 0 on purpose: the process is quiesced, for a snapshot. At the end of that the count MUST
+   * answer before this says no, also to another thread. @default {false}
+   */
   quiesced?(): boolean;
 
   /**
@@ -148,6 +151,21 @@ export function lookAt(source: GenerationSource): number {
 /** The count after the slowest look that can be had: what shows at once is not missed for what shows late. */
 export function countOf(source: GenerationSource): number {
   return lookAt(source) || source.generation();
+}
+
+/**
+ * Whether it was for a quiesce that the count read 0. Another thread may have ended it since: then the count, which
+ * comes back first, answers again.
+ *
+ * @param source whose count it was
+ * @param count how to read it
+ */
+export function wasQuiesced(
+  source: GenerationSource,
+  count: (source: GenerationSource) => number,
+): boolean {
+  if (source.quiesced === undefined) return false;
+  return source.quiesced() || count(source) > 0;
 }
 
 /** Where the changes of the count were seen. */

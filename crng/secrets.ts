@@ -44,6 +44,12 @@ export class Secrets {
   readonly uuid: Uint8Array;
   /** Whether there is a key; one that was wiped is none. */
   keyed = false;
+  /**
+   * The program's view that was filled last and found to be bytes in private memory: most programs fill one over and
+   * over, and a `WeakRef` costs as much as the search. No secret of ours, but a snapshot is not to hold for us what
+   * the program has dropped.
+   */
+  lastPrivate: unknown = undefined;
   /** How often it was wiped: what was fetched before a wipe must not become a key after it. */
   wipes = 0;
 
@@ -65,6 +71,7 @@ export class Secrets {
   /** Wipes everything. What remains are the constants that an empty pool begins with. */
   wipe(): void {
     this.keyed = false;
+    this.lastPrivate = undefined;
     this.wipes++;
     this.stream.wipe();
     wipe(new Uint8Array(this.memory));

@@ -98,6 +98,37 @@ test("onVmFork() goes on after configure() and after the default generator was c
   controller.abort();
 });
 
+test("onVmFork() tells of a notifyFork() just before the default generator is closed or configured anew", async () => {
+  for (const end of [() => defaultCrng().close(), () => void simulated()]) {
+    const machine = simulated();
+    machine.fork(); // its count is ahead of the next machine's
+    getRandom(4);
+    const log: string[] = [];
+    const removes = [
+      onVmFork(({ source }) => void log.push(source)),
+      onVmFork(() => void log.push("removed")),
+    ];
+    notifyFork();
+    end();
+    removes[1]!();
+    await rest(250);
+    assert.deepEqual(log, ["notifyFork"]);
+    removes[0]!();
+  }
+});
+
+test("onVmFork() tells once of what a draw finds just before configure() takes another machine", async () => {
+  const machine = simulated();
+  const log: string[] = [];
+  const remove = onVmFork(({ source }) => void log.push(source));
+  machine.fork();
+  getRandom(4);
+  simulated();
+  await rest(250);
+  assert.deepEqual(log, ["vmgenid"]);
+  remove();
+});
+
 test("onVmFork() refuses what is no listener or no option", () => {
   simulated();
   assert.throws(() => onVmFork(1 as never), TypeError);

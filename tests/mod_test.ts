@@ -63,6 +63,9 @@ test("configure() refuses options that it does not know, and changes nothing", (
   configure(simulated());
   const before = defaultCrng();
   const wrong: unknown[] = [
+    { requires: "memory" },
+    { require: "memory", strategies: undefined },
+    { toString: 1 },
     { strategy: "pool" },
     { strategy: "toString" },
     { require: "none" },
@@ -88,7 +91,12 @@ test("configure() refuses options that it does not know, and changes nothing", (
     assert.throws(() => configure(options as ConfigureOptions), TypeError);
     assert.equal(defaultCrng(), before);
   }
-  assert.throws(() => new Crng({ strategy: "pool" as never }), TypeError);
+  for (const options of [{ strategy: "pool" }, { requires: "memory" }]) {
+    assert.throws(() => new Crng(options as never), TypeError);
+  }
+  // These are for the realm, not for one generator.
+  const { source } = new SimulatedMachine();
+  assert.throws(() => new Crng({ source } as object), TypeError);
 });
 
 test("configure() refuses a generation file or events beside a source of the program's own", () => {
@@ -117,6 +125,43 @@ test("configure() makes less than the required level an error, then and at each 
   assert.equal(protection().level, "none");
   configure(simulated());
   assert.equal(getRandom(4).length, 4);
+});
+
+test("The public functions refuse wrong arguments before they open anything", () => {
+  let opened = 0;
+  const { source, entropy } = new SimulatedMachine();
+  const counted = {
+    name: source.name,
+    timely: true,
+    generation: () => source.generation(),
+    uniqueId: (into: Uint8Array) => {
+      opened++;
+      return source.uniqueId(into);
+    },
+    changed: () => Promise.reject(new Error("not here")),
+  };
+  const refuse = (): void => {
+    for (const length of [-1, 0.5, 2 ** 31]) {
+      assert.throws(() => getRandom(length), RangeError);
+    }
+    assert.throws(() => randomInt(5, 1), RangeError);
+    assert.throws(() => randomInt(0.5, 1), TypeError);
+    assert.throws(() => getRandomValues(new Float64Array(1) as never), {
+      name: "TypeError",
+    });
+    assert.throws(() => notifyFork("text" as never), TypeError);
+  };
+  configure({ source: counted, entropy });
+  defaultCrng().close();
+  opened = 0;
+  refuse();
+  assert.equal(opened, 0);
+  assert.equal(getRandom(4).length, 4);
+  assert.ok(opened > 0);
+  // Where nothing can be drawn, it is the argument all the same.
+  assert.throws(() => configure({ entropy, require: "memory" }));
+  refuse();
+  configure(simulated());
 });
 
 test("configure() refuses injection where there is no id, and changes nothing", () => {

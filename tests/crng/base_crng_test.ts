@@ -375,6 +375,22 @@ test("BaseCrng calls listeners once a fork, after the reseed, in order, and outs
   assert.equal(log.length, 2);
 });
 
+test("BaseCrng tells of a fork that it found before close(), but no listener that was removed", async () => {
+  const machine = new SimulatedMachine();
+  const crng = new BaseCrng(machine.ports());
+  const log: string[] = [];
+  crng.onVmFork(() => void log.push("kept"));
+  const removes = ["before", "after"].map((name) =>
+    crng.onVmFork(() => void log.push(name))
+  );
+  crng.notifyFork();
+  removes[0]!();
+  crng.close();
+  removes[1]!();
+  await Promise.resolve();
+  assert.deepEqual(log, ["kept"]);
+});
+
 test("BaseCrng tells listeners of notifyFork()", async () => {
   const crng = new BaseCrng(new SimulatedMachine().ports());
   const sources: string[] = [];

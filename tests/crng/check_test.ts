@@ -209,6 +209,31 @@ test("BaseCrng throws with the code quiesced, wipes the view, and goes on afterw
   assert.notEqual(toHex(crng.getRandom(32)), before);
 });
 
+test("BaseCrng throws with the code quiesced also if another thread ends the quiesce meanwhile", () => {
+  for (const end of [2, 0]) {
+    let count = 1;
+    const ports = new SimulatedMachine().ports();
+    const crng = new BaseCrng({
+      ...ports,
+      source: {
+        name: "vmgenid",
+        timely: true,
+        generation: () => count,
+        quiesced: () => {
+          count = end; // first the count, then the flag; 0: the source has failed
+          return false;
+        },
+        uniqueId: () => 0,
+        changed: () => Promise.reject(new Error("not here")),
+      },
+    });
+    crng.getRandom(4);
+    count = 0;
+    const code = end === 0 ? "generation-unreadable" : "quiesced";
+    assert.throws(() => crng.getRandom(4), { code });
+  }
+});
+
 /** The generator's key, as words. */
 function keyOf(secrets: Secrets): number[] {
   const key = new Uint8Array(secrets.stream.key); // a copy, aligned
@@ -350,4 +375,37 @@ test("BaseCrng.close() wipes all of its secrets", () => {
     toHex(new Uint8Array(new Secrets().memory)),
   );
   assert.equal(secrets.keyed, false);
+});
+
+test("BaseCrng keeps no array of the program's alive once its secrets are wiped, nor after a draw that failed", () => {
+  let count = 1;
+  const secrets = new Secrets();
+  const { source, ...rest } = new SimulatedMachine().ports();
+  const crng = new BaseCrng({
+    ...rest,
+    secrets,
+    source: {
+      name: "vmgenid",
+      timely: true,
+      generation: () => count,
+      uniqueId: (into) => source.uniqueId(into),
+      changed: () => Promise.reject(new Error("not here")),
+    },
+  });
+  const view = new Uint8Array(32);
+  crng.getRandomValues(view);
+  assert.equal(secrets.lastPrivate, view);
+  secrets.wipe();
+  assert.equal(secrets.lastPrivate, undefined);
+  crng.getRandomValues(view);
+  count = 0; // quiesced, for example
+  for (const failing of [view, new Uint8Array(32)]) {
+    assert.throws(() => crng.getRandomValues(failing), ProtectionError);
+    assert.equal(secrets.lastPrivate, undefined);
+  }
+  count = 2;
+  crng.getRandomValues(view);
+  assert.equal(secrets.lastPrivate, view);
+  crng.close();
+  assert.equal(secrets.lastPrivate, undefined);
 });

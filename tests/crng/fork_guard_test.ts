@@ -105,6 +105,28 @@ test("ForkGuard says yes while its source cannot answer, is quiesced, or throws"
   assert.throws(() => throwing.throwIfForked(), code("generation-unreadable"));
 });
 
+test("ForkGuard calls a quiesce that ends while it asks a quiesce, and a late source's silence none", () => {
+  let ends = (): void => {};
+  const quiesced = (): boolean => {
+    ends();
+    return false;
+  };
+  const { crng, set } = counting({ quiesced });
+  const guard = crng.forkGuard();
+  ends = () => set(2); // another thread's: first the count, then the flag
+  set(0);
+  assert.throws(() => guard.throwIfForked(), code("quiesced"));
+  set(0);
+  assert.throws(() => crng.forkGuard(), code("quiesced"));
+
+  let late = 1;
+  const silent = counting({ quiesced: () => false, look: () => late });
+  const held = silent.crng.forkGuard();
+  late = 0;
+  assert.throws(() => held.throwIfForked(), code("generation-unreadable"));
+  assert.throws(() => silent.crng.forkGuard(), code("generation-unreadable"));
+});
+
 test("ForkGuard says yes once its generator is closed, and asks nothing of the source any more", () => {
   let looks = 0;
   const { crng } = counting({ look: () => ++looks && 1 });

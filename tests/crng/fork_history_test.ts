@@ -134,3 +134,19 @@ test("ForkHistory that begins in a quiesce tells of a fork of that time, and of 
   unreadable.begin({ ...source, quiesced: () => false }, 0);
   assert.equal(unreadable.event(seenBy(() => "vmgenid"), 7, 1), undefined);
 });
+
+test("ForkHistory takes a quiesce that another thread ends while it begins for one", () => {
+  let count = 0;
+  const source: GenerationSource = {
+    ...seenBy(() => "vmgenid"),
+    generation: () => count,
+    quiesced: () => {
+      count = 7; // first the count, then the flag
+      return false;
+    },
+  };
+  const history = new ForkHistory();
+  history.begin(source, 0);
+  const event = { before: 6, after: 7, source: "vmgenid", when: 1 };
+  assert.deepEqual(history.event(source, 7, 1), event);
+});
