@@ -24,6 +24,11 @@ export class Hooks {
     return () => void this.#hooks.delete(entry);
   }
 
+  /** Begins all of them in order: a promise for each, which rejects with what the hook throws. */
+  begin(): readonly Promise<void>[] {
+    return [...this.#hooks].map(async ({ call }) => await call());
+  }
+
   /**
    * Begins all of them in order, and waits for them together. Never rejects.
    *

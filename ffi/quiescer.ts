@@ -8,7 +8,7 @@ import { Hooks, within } from "./hooks.ts";
 const POLL_MS = 5;
 /** By then the hooks' own time limits have said which of them it was, in milliseconds. */
 const GRACE_MS = 20;
-/** How long hooks may take where nobody gives a limit, in milliseconds. */
+/** How long the hooks of a quiesce may take where nobody gives a limit, in milliseconds. */
 export const HOOK_LIMIT_MS = 5_000;
 
 /** A generator of this realm, as far as it must be known here; it may be collected. */
@@ -190,15 +190,20 @@ export class Quiescer {
     for (const release of this.#leases.splice(0)) release();
     await entered;
     if (this.#enteredAgain()) return; // they run after that
-    const failed = await this.after.run(HOOK_LIMIT_MS);
-    const again = this.#enteredAgain();
-    for (const error of failed) {
-      if (again && isQuiesced(error)) continue; // a draw that came too late
-      // As with a listener: it goes uncaught, but only after the others have run.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    // Without a limit: secrets are wiped, and a slow hook, which may ask a server for new ones, is no error.
+    await Promise.all(
+      this.after.begin().map((ends) =>
+        ends.catch((error) => this.#fail(error))
+      ),
+    );
+  }
+
+  /** What a hook of a resume has thrown goes uncaught, as with a listener, but only once the others have begun. */
+  #fail(error: unknown): void {
+    if (isQuiesced(error) && this.#enteredAgain()) return; // a draw that came too late
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 
   #forget(): void {

@@ -7,7 +7,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** How to quiesce. */
 export interface QuiesceOptions {
-  /** How long to wait for the realms and for each hook, in milliseconds. @default {5000} */
+  /** How long to wait for the realms and for each {@linkcode onQuiesce} hook, in milliseconds. @default {5000} */
   readonly timeoutMs?: number;
 }
 
@@ -85,7 +85,7 @@ export async function quiesce(options: QuiesceOptions = {}): Promise<Quiesced> {
  * signal handler. After the last hold of the process every generator reseeds, in this realm at once, and the
  * {@linkcode onResume} hooks run. Without a hold nothing happens.
  *
- * @returns resolves after this realm's hooks have run; if another realm still holds, at once
+ * @returns resolves after this realm's hooks have run, however long they take; if another realm still holds, at once
  * @example
  * ```ts
  * import { quiesce, resume } from "@vmfork/crng";
@@ -127,8 +127,9 @@ export function onQuiesce(hook: QuiesceHook): () => void {
 
 /**
  * Adds a hook that is called after a quiesce has ended: draws work again, and are made from fresh input. Hooks
- * are begun in order of registration, after those of the quiesce; what one throws goes uncaught. If the process is
- * quiesced again meanwhile, hooks are called once more after that, and a draw that came too late is no error.
+ * are begun in order of registration, after those of the quiesce, and may take as long as they like; what one throws
+ * goes uncaught. If the process is quiesced again meanwhile, hooks are called once more after that, and a draw that
+ * came too late is no error.
  *
  * @param hook what to call; it may be asynchronous
  * @returns a function that removes it

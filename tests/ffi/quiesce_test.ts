@@ -8,6 +8,7 @@ import {
   type VmForkEvent,
 } from "../../crng/mod.ts";
 import { openMachine, ShimError } from "../../ffi/mod.ts";
+import { Realm } from "../../ffi/realm.ts";
 import { SimulatedMachine } from "../../ffi/testing/mod.ts";
 import { toHex } from "../hex.ts";
 import { handRealm, Process } from "./realms.ts";
@@ -37,6 +38,28 @@ function isWiped(memory: ArrayBuffer, former: ReadonlySet<number>): boolean {
 
 function keyWords(key: Uint8Array): Set<number> {
   return new Set(new Int32Array(new Uint8Array(key).buffer));
+}
+
+/** Runs something, and logs what goes uncaught meanwhile. */
+async function catching(
+  log: string[],
+  run: () => Promise<unknown>,
+): Promise<void> {
+  const real = globalThis.queueMicrotask;
+  globalThis.queueMicrotask = (callback) =>
+    real(() => {
+      try {
+        callback();
+      } catch (error) {
+        log.push(`uncaught ${(error as Error).message}`);
+      }
+    });
+  try {
+    await run();
+    await rest();
+  } finally {
+    globalThis.queueMicrotask = real;
+  }
 }
 
 test("Realm.quiesce() makes every draw of the process throw, and wipes this realm's keys at once", async () => {
@@ -357,25 +380,37 @@ test("Hooks of a resume wait for those of the quiesce, and what they throw goes 
     throw new Error("hook");
   });
   realm.addHook("after", () => void log.push("second"));
-  const real = globalThis.queueMicrotask;
-  globalThis.queueMicrotask = (callback) =>
-    real(() => {
-      try {
-        callback();
-      } catch (error) {
-        log.push(`uncaught ${(error as Error).message}`);
-      }
-    });
-  try {
+  await catching(log, async () => {
     const pending = realm.quiesce(LONG);
     const resumed = realm.quiescer.resume();
     await Promise.all([pending, resumed]);
-    await rest();
-  } finally {
-    globalThis.queueMicrotask = real;
-  }
+  });
   assert.deepEqual(log, ["wiped", "after", "second", "uncaught hook"]);
   assert.throws(() => realm.addHook("before", 3 as never), TypeError);
+});
+
+test("A hook of a resume may take as long as it likes: resume() waits for it, and others' errors do not", async () => {
+  const { machine, shim } = new Process();
+  const realm = new Realm(
+    () => openMachine({}, { shim, clock: machine.clock }),
+    {
+      every: () => () => {},
+      // All limits but this test's own are over at once.
+      pause: (ms) => ms < LONG ? rest() : new Promise(() => {}),
+    },
+  );
+  const log: string[] = [];
+  realm.addHook("after", async () => {
+    for (let i = 0; i < 5; i++) await rest();
+    log.push("slow");
+  });
+  realm.addHook("after", () => Promise.reject(new Error("hook")));
+  await catching(log, async () => {
+    await realm.quiesce(LONG);
+    await realm.quiescer.resume();
+    log.push("resumed");
+  });
+  assert.deepEqual(log, ["uncaught hook", "slow", "resumed"]);
 });
 
 test("Hooks that end in a later quiesce do not hide what was drawn in between", async () => {
