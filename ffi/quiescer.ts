@@ -74,9 +74,12 @@ export class Quiescer {
 
   /** A machine is closed: nothing of its generators is left. */
   removeGate(gate: Gate): void {
+    this.tick(); // a last look, as the number that it has noticed goes with it
     this.#gates.delete(gate);
     this.#noticed.delete(gate);
     gate.leave();
+    // No other gate may tell of the end: the next quiesce would be taken for this one.
+    if (this.#entered !== undefined && !this.#shut) void this.#leave();
   }
 
   /** A generator is there, with secrets to wipe. */
@@ -171,15 +174,24 @@ export class Quiescer {
   #enter(limitMs: number): Promise<readonly unknown[]> {
     if (this.#another) this.#forget();
     for (const gate of this.#gates) this.#noticed.set(gate, gate.quiesce);
-    if (this.#entered !== undefined) return this.#entered;
+    return this.#entered ?? this.#begin(limitMs);
+  }
+
+  /** The hooks may call back before they have all begun: by then the quiesce is noticed. */
+  #begin(limitMs: number): Promise<readonly unknown[]> {
     for (const { secrets } of this.#kept) secrets.wipe();
-    const entered = this.before.run(limitMs).then((failed) => {
-      if (this.#entered !== entered) return failed; // over already
-      this.#clean = failed.length === 0;
-      if (this.#clean) this.#say();
-      return failed;
-    });
-    return this.#entered = entered;
+    let end!: (failed: Promise<readonly unknown[]>) => void;
+    const entered = new Promise<readonly unknown[]>((resolve) => end = resolve);
+    this.#entered = entered;
+    end(
+      this.before.run(limitMs).then((failed) => {
+        if (this.#entered !== entered) return failed; // over already
+        this.#clean = failed.length === 0;
+        if (this.#clean) this.#say();
+        return failed;
+      }),
+    );
+    return entered;
   }
 
   /** The generators reseed at once; then the hooks run, but never before those of the quiesce have ended. */

@@ -106,7 +106,8 @@ export async function resume(): Promise<void> {
  * Adds a hook that wipes secrets of the program's own before a snapshot. It is called in each quiesce once,
  * whichever realm has asked for it, after this realm's generators were wiped; it cannot draw. All hooks are begun
  * in order of registration. One that fails, or takes longer than the caller's time limit (5,000 ms if that is
- * another realm), makes the quiesce incomplete. Where a quiesce takes the shim and there is none, no hook is called.
+ * another realm), makes the quiesce incomplete. It may call {@linkcode quiesce} or {@linkcode resume}, but not wait
+ * for them: they wait for it. Where a quiesce takes the shim and there is none, no hook is called.
  *
  * @param hook what to call; it may be asynchronous
  * @returns a function that removes it

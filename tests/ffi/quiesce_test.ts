@@ -304,6 +304,83 @@ test("A realm whose hook failed in its own quiesce is not wiped for another call
   assert.deepEqual([notWiped, hooksFailed], [1, []]);
 });
 
+test("A hook that ends its own quiesce leaves nothing behind: the next one calls all hooks", async () => {
+  const { realm, generator } = new Process().realm();
+  const { crng } = generator();
+  const log: string[] = [];
+  let early = true;
+  realm.addHook("before", () => {
+    if (early) void realm.quiescer.resume();
+    early = false;
+  });
+  realm.addHook("before", () => rest().then(() => void log.push("wiped")));
+  realm.addHook("after", () => void log.push("after"));
+  assert.equal((await realm.quiesce(LONG)).held, false);
+  assert.equal(crng.getRandom(4).length, 4);
+  await rest();
+  assert.deepEqual(log.splice(0), ["wiped", "after"]);
+  assert.equal((await realm.quiesce(LONG)).held, true);
+  assertQuiesced(crng);
+  assert.deepEqual(log, ["wiped"]);
+});
+
+test("A hook that calls Realm.quiesce() takes one hold of its own", async () => {
+  const { realm, generator } = new Process().realm();
+  const { crng } = generator();
+  let inner: ReturnType<Realm["quiesce"]> | undefined;
+  let calls = 0;
+  realm.addHook("before", () => {
+    if (++calls < 10) inner = realm.quiesce(LONG);
+  });
+  const outer = await realm.quiesce(LONG);
+  assert.equal(calls, 1);
+  const { held, notWiped, hooksFailed, resume } = await inner!;
+  assert.deepEqual([held, notWiped, hooksFailed], [true, 0, []]);
+  await outer.resume();
+  assertQuiesced(crng);
+  await resume();
+  assert.equal(crng.getRandom(4).length, 4);
+});
+
+test("A realm that closes its last machine in a quiesce calls its hooks in the next one", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const remove = there.realm.addHook("before", () => {});
+  const first = here.realm.quiesce(LONG);
+  there.tick();
+  await first;
+  remove();
+  await here.realm.quiescer.resume();
+  const { crng, lease } = there.generator();
+  let wiped = 0;
+  there.realm.addHook("before", () => void wiped++);
+  crng.getRandom(16);
+  const former = keyWords(lease.ports!.secrets.stream.key);
+  const second = here.realm.quiesce(LONG);
+  there.tick();
+  assert.equal((await second).notWiped, 0);
+  assert.equal(wiped, 1);
+  assert.ok(isWiped(lease.ports!.secrets.memory, former));
+});
+
+test("A realm that takes another machine between two quiesces calls its hooks in the second", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const { lease } = there.generator();
+  const first = here.realm.quiesce(LONG);
+  there.tick();
+  await first;
+  await here.realm.quiescer.resume();
+  there.realm.configure({ source: new SimulatedMachine().source });
+  let wiped = 0;
+  there.realm.addHook("before", () => void wiped++);
+  const second = here.realm.quiesce(LONG);
+  lease.release(); // before its heartbeat
+  there.tick();
+  assert.equal((await second).notWiped, 0);
+  assert.equal(wiped, 1);
+});
+
 test("Hooks run in a second quiesce too, if a realm has not seen the first one end", async () => {
   const process = new Process();
   const [here, there] = [process.realm(), process.realm()];
