@@ -1,9 +1,6 @@
-import type { QuiesceHook } from "./hooks.ts";
+import { MAX_TIMEOUT_MS, type QuiesceHook } from "./hooks.ts";
 import { HOOK_LIMIT_MS } from "./quiescer.ts";
 import { thisRealm } from "./this_realm.ts";
-
-/** The longest that a timer can be set to, in milliseconds. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** How to quiesce. */
 export interface QuiesceOptions {
