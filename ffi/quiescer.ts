@@ -55,6 +55,8 @@ export class Quiescer {
   readonly #leases: (() => void)[] = [];
   /** The quiesce that this realm has noticed: resolves once the hooks have run. */
   #entered: Promise<readonly unknown[]> | undefined;
+  /** The same, also when that quiesce is over: its hooks may still run. */
+  #begun: Promise<readonly unknown[]> | undefined;
   /** Whether they ran without a failure. */
   #clean = false;
   /** Its number, by gate: a resume and another quiesce may fall between two looks. */
@@ -180,11 +182,12 @@ export class Quiescer {
   /** The hooks may call back before they have all begun: by then the quiesce is noticed. */
   #begin(limitMs: number): Promise<readonly unknown[]> {
     for (const { secrets } of this.#kept) secrets.wipe();
+    const earlier = this.#begun; // its hooks are to end too: they may wipe, or have drawn
     let end!: (failed: Promise<readonly unknown[]>) => void;
     const entered = new Promise<readonly unknown[]>((resolve) => end = resolve);
-    this.#entered = entered;
+    this.#entered = this.#begun = entered;
     end(
-      this.before.run(limitMs).then((failed) => {
+      Promise.all([this.before.run(limitMs), earlier]).then(([failed]) => {
         if (this.#entered !== entered) return failed; // over already
         this.#clean = failed.length === 0;
         if (this.#clean) this.#say();
@@ -194,25 +197,27 @@ export class Quiescer {
     return entered;
   }
 
-  /** The generators reseed at once; then the hooks run, but never before those of the quiesce have ended. */
+  /** The generators reseed at once; then the hooks run, but never before those of all quiesces have ended. */
   async #leave(): Promise<void> {
     const entered = this.#entered;
     this.#forget();
     for (const { generator } of this.#kept) reseed(generator.deref());
     for (const release of this.#leases.splice(0)) release();
+    if (entered === undefined) return; // it could not begin
     await entered;
-    if (this.#enteredAgain()) return; // they run after that
+    if (this.#enteredSince(entered)) return; // they run after that
     // Without a limit: secrets are wiped, and a slow hook, which may ask a server for new ones, is no error.
     await Promise.all(
       this.after.begin().map((ends) =>
-        ends.catch((error) => this.#fail(error))
+        ends.catch((error) => this.#fail(error, entered))
       ),
     );
   }
 
   /** What a hook of a resume has thrown goes uncaught, as with a listener, but only once the others have begun. */
-  #fail(error: unknown): void {
-    if (isQuiesced(error) && this.#enteredAgain()) return; // a draw that came too late
+  #fail(error: unknown, entered: Promise<unknown>): void {
+    // A draw that came too late: the hook is called again.
+    if (isQuiesced(error) && this.#enteredSince(entered)) return;
     queueMicrotask(() => {
       throw error;
     });
@@ -224,10 +229,10 @@ export class Quiescer {
     this.#noticed.clear();
   }
 
-  /** Whether there is another quiesce, which this realm may not have noticed yet: its hooks are to run. */
-  #enteredAgain(): boolean {
+  /** Whether there was another quiesce since, or is one that this realm has not noticed yet: its hooks are to run. */
+  #enteredSince(entered: Promise<unknown>): boolean {
     if (this.#shut) this.tick();
-    return this.#entered !== undefined;
+    return this.#begun !== entered;
   }
 
   /** Again and again: between two looks there may have been a resume, draws, and the next quiesce. */

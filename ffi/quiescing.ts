@@ -82,7 +82,8 @@ export async function quiesce(options: QuiesceOptions = {}): Promise<Quiesced> {
  * signal handler. After the last hold of the process every generator reseeds, in this realm at once, and the
  * {@linkcode onResume} hooks run. Without a hold nothing happens.
  *
- * @returns resolves after this realm's hooks have run, however long they take; if another realm still holds, at once
+ * @returns resolves after this realm's hooks have run, however long they take; without them if another realm still
+ * holds, or the process was quiesced again meanwhile
  * @example
  * ```ts
  * import { quiesce, resume } from "@vmfork/crng";
@@ -125,9 +126,9 @@ export function onQuiesce(hook: QuiesceHook): () => void {
 
 /**
  * Adds a hook that is called after a quiesce has ended: draws work again, and are made from fresh input. Hooks
- * are begun in order of registration, after those of the quiesce, and may take as long as they like; what one throws
- * goes uncaught. If the process is quiesced again meanwhile, hooks are called once more after that, and a draw that
- * came too late is no error.
+ * are begun in order of registration, after those of the quiesce have ended or their time is up, and may take as long
+ * as they like; what one throws goes uncaught. If the process is quiesced again before they begin, they are called
+ * once, after that; if while they run, once more, and a draw that came too late is no error.
  *
  * @param hook what to call; it may be asynchronous
  * @returns a function that removes it

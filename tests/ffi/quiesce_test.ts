@@ -527,6 +527,67 @@ test("Hooks that end in a later quiesce do not hide what was drawn in between", 
   assert.deepEqual(log, ["after"]);
 });
 
+/** Adds a hook that runs until the test ends it, call by call, and gives these ends. */
+function addLongHook(realm: Realm): (() => void)[] {
+  const ends: (() => void)[] = [];
+  realm.addHook("before", () => new Promise((resolve) => ends.push(resolve)));
+  return ends;
+}
+
+test("Hooks of a resume run once, when the hooks of all quiesces have ended", async () => {
+  for (const order of [[0, 1], [1, 0]]) {
+    const { realm } = new Process().realm();
+    const ends = addLongHook(realm);
+    let calls = 0;
+    realm.addHook("after", () => void calls++);
+    const pending = [realm.quiesce(LONG), realm.quiescer.resume()];
+    pending.push(realm.quiesce(LONG), realm.quiescer.resume());
+    ends[order[0]!]!();
+    await rest();
+    assert.equal(calls, 0);
+    ends[order[1]!]!();
+    await Promise.all(pending);
+    assert.equal(calls, 1);
+  }
+});
+
+test("Realm.quiesce() waits for the hooks of an earlier one too, which may still wipe", async () => {
+  const { realm } = new Process().realm();
+  const ends = addLongHook(realm);
+  const first = realm.quiesce(LONG);
+  const resumed = realm.quiescer.resume();
+  let ended = false;
+  const second = realm.quiesce(LONG).finally(() => ended = true);
+  ends[1]!();
+  await rest(20);
+  assert.equal(ended, false);
+  ends[0]!();
+  const { held, notWiped, hooksFailed } = await second;
+  assert.deepEqual([held, notWiped, hooksFailed], [true, 0, []]);
+  await Promise.all([first, resumed]);
+});
+
+test("A draw that came too late for a hook of a resume is no error, also once the next quiesce is over", async () => {
+  const { realm, generator } = new Process().realm();
+  const { crng } = generator();
+  const log: string[] = [];
+  realm.addHook("after", async () => {
+    log.push("called");
+    if (log.length > 1) return;
+    await realm.quiesce(LONG);
+    try {
+      crng.getRandom(4);
+    } finally {
+      await realm.quiescer.resume();
+    }
+  });
+  await catching(log, async () => {
+    await realm.quiesce(LONG);
+    await realm.quiescer.resume();
+  });
+  assert.deepEqual(log, ["called", "called"]);
+});
+
 test("Hooks of a resume do not run while the process is quiesced again", async () => {
   const { realm } = new Process().realm();
   const log: string[] = [];
@@ -699,11 +760,14 @@ test("Realm.quiesce() throws where there is no place left among the realms, and 
     },
   });
   const { crng } = generator();
+  let resumed = 0;
+  realm.addHook("after", () => void resumed++);
   await assert.rejects(
     realm.quiesce(LONG),
     (error) => error instanceof ShimError && error.errno === "EMFILE",
   );
   assert.equal(crng.getRandom(4).length, 4);
+  assert.equal(resumed, 0);
   full = false; // another realm has left
   tick();
   assert.equal((await realm.quiesce(LONG)).notWiped, 0);
