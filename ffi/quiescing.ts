@@ -28,14 +28,15 @@ export interface Quiesced extends AsyncDisposable {
 
 /**
  * Prepares the process for a snapshot: from now on every draw in every realm that has the shim (the main program,
- * Workers) throws a `ProtectionError` with the code `quiesced`, each of them wipes the keys, pools and buffers of its generators and runs its
- * {@linkcode onQuiesce} hooks. Bytes that a program has drawn and kept are its own to wipe, in such a hook.
+ * Workers) throws a `ProtectionError` with the code `quiesced`, each of them wipes the keys, pools and buffers of its
+ * generators and runs its {@linkcode onQuiesce} hooks. Bytes that a program has drawn and kept are its own to wipe, in
+ * such a hook.
  *
- * Several callers may hold the process quiesced, in one realm or several; each ends its own hold, by disposing of
- * the result or by {@linkcode resume}, and draws go on after the last one. Hooks run once. A realm takes part
- * from its first draw or hook on, within 100 ms; one that never gives way to its event loop cannot, and is
- * counted as not wiped. A Worker that may not load the shim draws on, unseen. Where the program has given a source of its own and there is no shim, this realm alone is
- * quiesced.
+ * Several callers may hold the process quiesced, in one realm or several. Every call is a hold of its own, whatever it
+ * has reached, and must be let go, by disposing of the result or by {@linkcode resume}: draws go on after the last one.
+ * Hooks run once. A realm takes part from its first draw or hook on, within 100 ms; one that never gives way to its
+ * event loop cannot, and is counted as not wiped. A Worker that may not load the shim draws on, unseen. Where the
+ * program has given a source of its own and there is no shim, this realm alone is quiesced.
  *
  * @param options `timeoutMs`: how long to wait
  * @returns what was reached, once all realms have wiped their secrets or time is up
@@ -86,14 +87,28 @@ export async function quiesce(options: QuiesceOptions = {}): Promise<Quiesced> {
  * holds, or the process was quiesced again meanwhile
  * @example
  * ```ts
- * import { quiesce, resume } from "@vmfork/crng";
+ * import { configure, getRandom, quiesce, type Quiesced, resume } from "@vmfork/crng";
+ * import { SimulatedMachine } from "@vmfork/crng/testing";
  *
+ * const { source, entropy } = new SimulatedMachine();
+ * configure({ source, entropy });
+ * let held: Promise<Quiesced> | undefined; // one hold, however often the freeze is asked for
  * const freeze = async (): Promise<void> => {
- *   const { complete } = await quiesce({ timeoutMs: 1000 });
+ *   const own = held ??= quiesce({ timeoutMs: 1000 });
+ *   const { complete } = await own;
  *   console.log(complete ? "ready" : "not ready");
+ *   if (!complete && held === own) await thaw();
  * };
- * const thaw = (): Promise<void> => resume();
- * console.log(freeze.name, thaw.name); // for example two signal handlers
+ * const thaw = async (): Promise<void> => {
+ *   if (held === undefined) return;
+ *   held = undefined;
+ *   await resume();
+ * };
+ * await freeze(); // each of them for example in a signal handler
+ * await freeze();
+ * await thaw();
+ * console.log(getRandom(32).length);
+ * configure();
  * ```
  */
 export async function resume(): Promise<void> {
