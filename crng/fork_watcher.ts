@@ -13,6 +13,8 @@ import {
 
 /** How long to rest where a wait for a change has brought nothing new, in milliseconds. */
 const REST_MS = 50;
+/** The length of the rests that keep the process alive in a wait: any will do. */
+const ALIVE_MS = 3_600_000;
 
 /** How to watch for forks. */
 export interface WatchOptions {
@@ -69,7 +71,7 @@ export class ForkWatcher {
    * Makes a watcher that looks at nothing yet.
    *
    * @param open takes a source into use, when there are listeners
-   * @param timer for rests between waits
+   * @param timer for rests, between waits and to keep the process alive in them
    */
   constructor(open: () => WatchedPorts, timer: Timer) {
     this.#open = open;
@@ -189,7 +191,9 @@ export class ForkWatcher {
     if (this.#waiters === 0) this.#stopWaiting();
     else if (this.#waiting === undefined) {
       this.#waiting = new AbortController();
-      void this.#wait(this.#ports.source, this.#waiting.signal);
+      const { signal } = this.#waiting;
+      void this.#stayAlive(signal);
+      void this.#wait(this.#ports.source, signal);
     }
   }
 
@@ -209,6 +213,11 @@ export class ForkWatcher {
   #stopWaiting(): void {
     this.#waiting?.abort();
     this.#waiting = undefined;
+  }
+
+  /** A source's own wait may hold nothing that does: that of a machine without any source does not. */
+  async #stayAlive(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) await this.#timer.pause(ALIVE_MS, signal);
   }
 
   /** Never rejects. */

@@ -1,5 +1,8 @@
 import type { Timer } from "../crng/ports.ts";
 
+/** The longest that a timer can be set to, in milliseconds: one that is set to more is over at once. */
+export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
+
 /** Called before a snapshot, to wipe secrets, or after it. It may be asynchronous. */
 export type QuiesceHook = () => void | PromiseLike<void>;
 
@@ -22,6 +25,11 @@ export class Hooks {
     const entry = { call };
     this.#hooks.add(entry);
     return () => void this.#hooks.delete(entry);
+  }
+
+  /** Begins all of them in order: a promise for each, which rejects with what the hook throws. */
+  begin(): readonly Promise<void>[] {
+    return [...this.#hooks].map(async ({ call }) => await call());
   }
 
   /**
@@ -57,7 +65,8 @@ export async function within<T>(
   what: string,
 ): Promise<T> {
   const ended = new AbortController();
-  const late = timer.pause(limitMs, ended.signal).then((): never => {
+  const pauseMs = Math.min(limitMs, MAX_TIMEOUT_MS);
+  const late = timer.pause(pauseMs, ended.signal).then((): never => {
     throw new DOMException(
       `Cannot wait for ${what} longer than ${limitMs} ms`,
       "TimeoutError",

@@ -8,7 +8,7 @@ import { Hooks, within } from "./hooks.ts";
 const POLL_MS = 5;
 /** By then the hooks' own time limits have said which of them it was, in milliseconds. */
 const GRACE_MS = 20;
-/** How long hooks may take where nobody gives a limit, in milliseconds. */
+/** How long the hooks of a quiesce may take where nobody gives a limit, in milliseconds. */
 export const HOOK_LIMIT_MS = 5_000;
 
 /** A generator of this realm, as far as it must be known here; it may be collected. */
@@ -55,6 +55,8 @@ export class Quiescer {
   readonly #leases: (() => void)[] = [];
   /** The quiesce that this realm has noticed: resolves once the hooks have run. */
   #entered: Promise<readonly unknown[]> | undefined;
+  /** The same, also when that quiesce is over: its hooks may still run. */
+  #begun: Promise<readonly unknown[]> | undefined;
   /** Whether they ran without a failure. */
   #clean = false;
   /** Its number, by gate: a resume and another quiesce may fall between two looks. */
@@ -74,9 +76,12 @@ export class Quiescer {
 
   /** A machine is closed: nothing of its generators is left. */
   removeGate(gate: Gate): void {
+    this.tick(); // a last look, as the number that it has noticed goes with it
     this.#gates.delete(gate);
     this.#noticed.delete(gate);
     gate.leave();
+    // No other gate may tell of the end: the next quiesce would be taken for this one.
+    if (this.#entered !== undefined && !this.#shut) void this.#leave();
   }
 
   /** A generator is there, with secrets to wipe. */
@@ -171,34 +176,51 @@ export class Quiescer {
   #enter(limitMs: number): Promise<readonly unknown[]> {
     if (this.#another) this.#forget();
     for (const gate of this.#gates) this.#noticed.set(gate, gate.quiesce);
-    if (this.#entered !== undefined) return this.#entered;
-    for (const { secrets } of this.#kept) secrets.wipe();
-    const entered = this.before.run(limitMs).then((failed) => {
-      if (this.#entered !== entered) return failed; // over already
-      this.#clean = failed.length === 0;
-      if (this.#clean) this.#say();
-      return failed;
-    });
-    return this.#entered = entered;
+    return this.#entered ?? this.#begin(limitMs);
   }
 
-  /** The generators reseed at once; then the hooks run, but never before those of the quiesce have ended. */
+  /** The hooks may call back before they have all begun: by then the quiesce is noticed. */
+  #begin(limitMs: number): Promise<readonly unknown[]> {
+    for (const { secrets } of this.#kept) secrets.wipe();
+    const earlier = this.#begun; // its hooks are to end too: they may wipe, or have drawn
+    let end!: (failed: Promise<readonly unknown[]>) => void;
+    const entered = new Promise<readonly unknown[]>((resolve) => end = resolve);
+    this.#entered = this.#begun = entered;
+    end(
+      Promise.all([this.before.run(limitMs), earlier]).then(([failed]) => {
+        if (this.#entered !== entered) return failed; // over already
+        this.#clean = failed.length === 0;
+        if (this.#clean) this.#say();
+        return failed;
+      }),
+    );
+    return entered;
+  }
+
+  /** The generators reseed at once; then the hooks run, but never before those of all quiesces have ended. */
   async #leave(): Promise<void> {
     const entered = this.#entered;
     this.#forget();
     for (const { generator } of this.#kept) reseed(generator.deref());
     for (const release of this.#leases.splice(0)) release();
+    if (entered === undefined) return; // it could not begin
     await entered;
-    if (this.#enteredAgain()) return; // they run after that
-    const failed = await this.after.run(HOOK_LIMIT_MS);
-    const again = this.#enteredAgain();
-    for (const error of failed) {
-      if (again && isQuiesced(error)) continue; // a draw that came too late
-      // As with a listener: it goes uncaught, but only after the others have run.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    if (this.#enteredSince(entered)) return; // they run after that
+    // Without a limit: secrets are wiped, and a slow hook, which may ask a server for new ones, is no error.
+    await Promise.all(
+      this.after.begin().map((ends) =>
+        ends.catch((error) => this.#fail(error, entered))
+      ),
+    );
+  }
+
+  /** What a hook of a resume has thrown goes uncaught, as with a listener, but only once the others have begun. */
+  #fail(error: unknown, entered: Promise<unknown>): void {
+    // A draw that came too late: the hook is called again.
+    if (isQuiesced(error) && this.#enteredSince(entered)) return;
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 
   #forget(): void {
@@ -207,10 +229,10 @@ export class Quiescer {
     this.#noticed.clear();
   }
 
-  /** Whether there is another quiesce, which this realm may not have noticed yet: its hooks are to run. */
-  #enteredAgain(): boolean {
+  /** Whether there was another quiesce since, or is one that this realm has not noticed yet: its hooks are to run. */
+  #enteredSince(entered: Promise<unknown>): boolean {
     if (this.#shut) this.tick();
-    return this.#entered !== undefined;
+    return this.#begun !== entered;
   }
 
   /** Again and again: between two looks there may have been a resume, draws, and the next quiesce. */

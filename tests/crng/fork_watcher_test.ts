@@ -321,6 +321,41 @@ test("ForkWatcher waits for a change where it is asked to, and tells without a l
   controller.abort();
 });
 
+test("ForkWatcher keeps the process alive while it waits, also where nothing is waited for in the source", async () => {
+  const { clock, source } = new SimulatedMachine().ports();
+  const pauses = new Set<() => void>();
+  const timer: Timer = {
+    every: () => () => {},
+    pause: (_, signal) =>
+      new Promise((resolve) => {
+        const end = (): void => {
+          pauses.delete(end);
+          resolve();
+        };
+        pauses.add(end);
+        signal.addEventListener("abort", end);
+      }),
+  };
+  const changed = (): Promise<number> => new Promise(() => {});
+  const watcher = new ForkWatcher(
+    () => ({ clock, source: { ...source, changed }, release() {} }),
+    timer,
+  );
+  watcher.add(() => {});
+  assert.equal(pauses.size, 0);
+  const remove = watcher.add(() => {}, { wait: true });
+  for (let i = 0; i < 2; i++) {
+    assert.equal(pauses.size, 1);
+    pauses.forEach((end) => end()); // the time is over, the wait is not
+    await rest();
+  }
+  watcher.reopen();
+  await rest();
+  assert.equal(pauses.size, 1);
+  remove();
+  assert.equal(pauses.size, 0);
+});
+
 test("ForkWatcher rests where a wait ends at once or cannot be had, and never spins", async () => {
   for (const changed of ["reject", "resolve"] as const) {
     const machine = new SimulatedMachine();

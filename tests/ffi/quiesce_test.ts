@@ -8,13 +8,15 @@ import {
   type VmForkEvent,
 } from "../../crng/mod.ts";
 import { openMachine, ShimError } from "../../ffi/mod.ts";
+import { Realm } from "../../ffi/realm.ts";
 import { SimulatedMachine } from "../../ffi/testing/mod.ts";
 import { toHex } from "../hex.ts";
 import { handRealm, Process } from "./realms.ts";
 
 const code = (expected: ProtectionErrorCode) => (error: unknown): boolean =>
   error instanceof ProtectionError && error.code === expected;
-const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+const rest = (ms = 0): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
 /** Far more than a test on a simulated process takes. */
 const LONG = 10_000;
 
@@ -37,6 +39,28 @@ function isWiped(memory: ArrayBuffer, former: ReadonlySet<number>): boolean {
 
 function keyWords(key: Uint8Array): Set<number> {
   return new Set(new Int32Array(new Uint8Array(key).buffer));
+}
+
+/** Runs something, and logs what goes uncaught meanwhile. */
+async function catching(
+  log: string[],
+  run: () => Promise<unknown>,
+): Promise<void> {
+  const real = globalThis.queueMicrotask;
+  globalThis.queueMicrotask = (callback) =>
+    real(() => {
+      try {
+        callback();
+      } catch (error) {
+        log.push(`uncaught ${(error as Error).message}`);
+      }
+    });
+  try {
+    await run();
+    await rest();
+  } finally {
+    globalThis.queueMicrotask = real;
+  }
 }
 
 test("Realm.quiesce() makes every draw of the process throw, and wipes this realm's keys at once", async () => {
@@ -72,7 +96,7 @@ test("Realm.quiesce() waits for the other realms, whose heartbeat wipes them", a
   let ended = false;
   const pending = here.realm.quiesce(LONG).finally(() => ended = true);
   for (const other of others) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await rest(10);
     assert.equal(ended, false);
     other.tick();
   }
@@ -260,6 +284,16 @@ test("Hooks that fail or take too long are reported, and do not stop the others"
   await realm.quiescer.resume();
 });
 
+test("Realm.quiesce() takes any time that a timer can be set to", async () => {
+  const { realm } = new Process().realm();
+  // A timer that was set too far is over after 1 ms.
+  realm.addHook("before", async () => {
+    for (let i = 0; i < 20; i++) await rest(5);
+  });
+  const { hooksFailed } = await realm.quiesce(2 ** 31 - 1);
+  assert.deepEqual(hooksFailed, []);
+});
+
 test("A realm whose hook has failed does not say that it has wiped its secrets", async () => {
   const process = new Process();
   const [here, there] = [process.realm(), process.realm()];
@@ -279,6 +313,83 @@ test("A realm whose hook failed in its own quiesce is not wiped for another call
   assert.equal((await here.realm.quiesce(20)).notWiped, 1);
   const { notWiped, hooksFailed } = await there.realm.quiesce(20);
   assert.deepEqual([notWiped, hooksFailed], [1, []]);
+});
+
+test("A hook that ends its own quiesce leaves nothing behind: the next one calls all hooks", async () => {
+  const { realm, generator } = new Process().realm();
+  const { crng } = generator();
+  const log: string[] = [];
+  let early = true;
+  realm.addHook("before", () => {
+    if (early) void realm.quiescer.resume();
+    early = false;
+  });
+  realm.addHook("before", () => rest().then(() => void log.push("wiped")));
+  realm.addHook("after", () => void log.push("after"));
+  assert.equal((await realm.quiesce(LONG)).held, false);
+  assert.equal(crng.getRandom(4).length, 4);
+  await rest();
+  assert.deepEqual(log.splice(0), ["wiped", "after"]);
+  assert.equal((await realm.quiesce(LONG)).held, true);
+  assertQuiesced(crng);
+  assert.deepEqual(log, ["wiped"]);
+});
+
+test("A hook that calls Realm.quiesce() takes one hold of its own", async () => {
+  const { realm, generator } = new Process().realm();
+  const { crng } = generator();
+  let inner: ReturnType<Realm["quiesce"]> | undefined;
+  let calls = 0;
+  realm.addHook("before", () => {
+    if (++calls < 10) inner = realm.quiesce(LONG);
+  });
+  const outer = await realm.quiesce(LONG);
+  assert.equal(calls, 1);
+  const { held, notWiped, hooksFailed, resume } = await inner!;
+  assert.deepEqual([held, notWiped, hooksFailed], [true, 0, []]);
+  await outer.resume();
+  assertQuiesced(crng);
+  await resume();
+  assert.equal(crng.getRandom(4).length, 4);
+});
+
+test("A realm that closes its last machine in a quiesce calls its hooks in the next one", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const remove = there.realm.addHook("before", () => {});
+  const first = here.realm.quiesce(LONG);
+  there.tick();
+  await first;
+  remove();
+  await here.realm.quiescer.resume();
+  const { crng, lease } = there.generator();
+  let wiped = 0;
+  there.realm.addHook("before", () => void wiped++);
+  crng.getRandom(16);
+  const former = keyWords(lease.ports!.secrets.stream.key);
+  const second = here.realm.quiesce(LONG);
+  there.tick();
+  assert.equal((await second).notWiped, 0);
+  assert.equal(wiped, 1);
+  assert.ok(isWiped(lease.ports!.secrets.memory, former));
+});
+
+test("A realm that takes another machine between two quiesces calls its hooks in the second", async () => {
+  const process = new Process();
+  const [here, there] = [process.realm(), process.realm()];
+  const { lease } = there.generator();
+  const first = here.realm.quiesce(LONG);
+  there.tick();
+  await first;
+  await here.realm.quiescer.resume();
+  there.realm.configure({ source: new SimulatedMachine().source });
+  let wiped = 0;
+  there.realm.addHook("before", () => void wiped++);
+  const second = here.realm.quiesce(LONG);
+  lease.release(); // before its heartbeat
+  there.tick();
+  assert.equal((await second).notWiped, 0);
+  assert.equal(wiped, 1);
 });
 
 test("Hooks run in a second quiesce too, if a realm has not seen the first one end", async () => {
@@ -306,7 +417,7 @@ test("Realm.quiesce() says so if it was ended before all was wiped", async () =>
   const process = new Process();
   const { realm, generator } = process.realm();
   const { crng, lease } = generator();
-  realm.addHook("before", () => rest().then(rest));
+  realm.addHook("before", () => rest(5));
   const pending = realm.quiesce(LONG);
   await realm.quiescer.resume();
   crng.getRandom(16);
@@ -357,25 +468,37 @@ test("Hooks of a resume wait for those of the quiesce, and what they throw goes 
     throw new Error("hook");
   });
   realm.addHook("after", () => void log.push("second"));
-  const real = globalThis.queueMicrotask;
-  globalThis.queueMicrotask = (callback) =>
-    real(() => {
-      try {
-        callback();
-      } catch (error) {
-        log.push(`uncaught ${(error as Error).message}`);
-      }
-    });
-  try {
+  await catching(log, async () => {
     const pending = realm.quiesce(LONG);
     const resumed = realm.quiescer.resume();
     await Promise.all([pending, resumed]);
-    await rest();
-  } finally {
-    globalThis.queueMicrotask = real;
-  }
+  });
   assert.deepEqual(log, ["wiped", "after", "second", "uncaught hook"]);
   assert.throws(() => realm.addHook("before", 3 as never), TypeError);
+});
+
+test("A hook of a resume may take as long as it likes: resume() waits for it, and others' errors do not", async () => {
+  const { machine, shim } = new Process();
+  const realm = new Realm(
+    () => openMachine({}, { shim, clock: machine.clock }),
+    {
+      every: () => () => {},
+      // All limits but this test's own are over at once.
+      pause: (ms) => ms < LONG ? rest() : new Promise(() => {}),
+    },
+  );
+  const log: string[] = [];
+  realm.addHook("after", async () => {
+    for (let i = 0; i < 5; i++) await rest();
+    log.push("slow");
+  });
+  realm.addHook("after", () => Promise.reject(new Error("hook")));
+  await catching(log, async () => {
+    await realm.quiesce(LONG);
+    await realm.quiescer.resume();
+    log.push("resumed");
+  });
+  assert.deepEqual(log, ["uncaught hook", "slow", "resumed"]);
 });
 
 test("Hooks that end in a later quiesce do not hide what was drawn in between", async () => {
@@ -402,6 +525,67 @@ test("Hooks that end in a later quiesce do not hide what was drawn in between", 
   there.tick();
   await rest();
   assert.deepEqual(log, ["after"]);
+});
+
+/** Adds a hook that runs until the test ends it, call by call, and gives these ends. */
+function addLongHook(realm: Realm): (() => void)[] {
+  const ends: (() => void)[] = [];
+  realm.addHook("before", () => new Promise((resolve) => ends.push(resolve)));
+  return ends;
+}
+
+test("Hooks of a resume run once, when the hooks of all quiesces have ended", async () => {
+  for (const order of [[0, 1], [1, 0]]) {
+    const { realm } = new Process().realm();
+    const ends = addLongHook(realm);
+    let calls = 0;
+    realm.addHook("after", () => void calls++);
+    const pending = [realm.quiesce(LONG), realm.quiescer.resume()];
+    pending.push(realm.quiesce(LONG), realm.quiescer.resume());
+    ends[order[0]!]!();
+    await rest();
+    assert.equal(calls, 0);
+    ends[order[1]!]!();
+    await Promise.all(pending);
+    assert.equal(calls, 1);
+  }
+});
+
+test("Realm.quiesce() waits for the hooks of an earlier one too, which may still wipe", async () => {
+  const { realm } = new Process().realm();
+  const ends = addLongHook(realm);
+  const first = realm.quiesce(LONG);
+  const resumed = realm.quiescer.resume();
+  let ended = false;
+  const second = realm.quiesce(LONG).finally(() => ended = true);
+  ends[1]!();
+  await rest(20);
+  assert.equal(ended, false);
+  ends[0]!();
+  const { held, notWiped, hooksFailed } = await second;
+  assert.deepEqual([held, notWiped, hooksFailed], [true, 0, []]);
+  await Promise.all([first, resumed]);
+});
+
+test("A draw that came too late for a hook of a resume is no error, also once the next quiesce is over", async () => {
+  const { realm, generator } = new Process().realm();
+  const { crng } = generator();
+  const log: string[] = [];
+  realm.addHook("after", async () => {
+    log.push("called");
+    if (log.length > 1) return;
+    await realm.quiesce(LONG);
+    try {
+      crng.getRandom(4);
+    } finally {
+      await realm.quiescer.resume();
+    }
+  });
+  await catching(log, async () => {
+    await realm.quiesce(LONG);
+    await realm.quiescer.resume();
+  });
+  assert.deepEqual(log, ["called", "called"]);
 });
 
 test("Hooks of a resume do not run while the process is quiesced again", async () => {
@@ -576,11 +760,14 @@ test("Realm.quiesce() throws where there is no place left among the realms, and 
     },
   });
   const { crng } = generator();
+  let resumed = 0;
+  realm.addHook("after", () => void resumed++);
   await assert.rejects(
     realm.quiesce(LONG),
     (error) => error instanceof ShimError && error.errno === "EMFILE",
   );
   assert.equal(crng.getRandom(4).length, 4);
+  assert.equal(resumed, 0);
   full = false; // another realm has left
   tick();
   assert.equal((await realm.quiesce(LONG)).notWiped, 0);

@@ -23,10 +23,15 @@ test("Watching does not keep the process alive", async () => {
   assert.deepEqual({ code, stdout }, { code: 0, stdout: "32\n" }, stderr);
 });
 
-test("Waiting keeps the process alive until it is aborted", async () => {
-  const { code, stdout, stderr } = await run("wait_program");
-  assert.equal(code, 0, stderr);
-  assert.equal(stdout, "ended\n");
+test("Waiting keeps the process alive until it is aborted, also without the shim and without any source", async () => {
+  for (const flag of ["--allow-ffi", "--allow-read=/dev/urandom", undefined]) {
+    const { code, stdout, stderr } = await run(
+      "wait_program",
+      flag ? [flag] : [],
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "ended\n", flag);
+  }
 });
 
 test("A listener may end the process, whether or not it waits", async () => {
