@@ -5,6 +5,12 @@ export function count(value: number): string {
   return value.toLocaleString("en", { maximumFractionDigits: 2 });
 }
 
+/** A power of ten in the least room: 10k for ten thousand. */
+export function power(value: number): string {
+  if (value < 1_000) return count(value);
+  return value < 1_000_000 ? `${value / 1_000}k` : `${value / 1_000_000}M`;
+}
+
 /** A time, in the unit that suits it. */
 export function duration(ms: number): string {
   if (Math.abs(ms) < 0.1) return `${count(Math.round(ms * 1_000))} µs`;

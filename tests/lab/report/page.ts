@@ -112,7 +112,11 @@ function clonesSection(figures: ClonesFigures): string {
   return `<h3>What both clones drew</h3>
 <p>How many values came out of both of two clones, which drew back to back from the fork on.</p>
 <figure>${responsive((width) => repeatsChart(repeats, width))}</figure>
-${repeats.some(({ source }) => source === KERNELS_OWN) ? KERNELS_NOTE : ""}
+${
+    repeats.some(({ source }) => source.startsWith(KERNELS_OWN))
+      ? KERNELS_NOTE
+      : ""
+  }
 <details><summary>The same as a table</summary>${
     repeatsTable(repeats)
   }</details>

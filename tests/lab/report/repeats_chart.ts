@@ -1,6 +1,6 @@
 import type { SourceRepeats } from "../figures.ts";
 import { chart, element, text } from "./markup.ts";
-import { count, duration } from "./numbers.ts";
+import { count, duration, power } from "./numbers.ts";
 
 const LEVELS = ["memory", "hedged", "kernel"];
 const TOP = 4;
@@ -50,7 +50,7 @@ export function repeatsChart(
         .join(". "),
     },
     ...ticks(most).map((value) =>
-      text(layout.x(value), bottom + 16, count(value), "quiet small middle")
+      text(layout.x(value), bottom + 16, power(value), "quiet small middle")
     ),
     text(
       left,
@@ -93,7 +93,7 @@ export function outcome(
 function layOut(rows: number, most: number, width: number): Layout {
   const stacked = width < 600;
   const row = stacked ? 46 : 29;
-  const left = stacked ? 8 : 344;
+  const left = stacked ? 8 : 352;
   const right = stacked ? width - 8 : width - 270;
   const one = left + ZERO_TO_ONE;
   return {

@@ -125,7 +125,10 @@ const SETTINGS: readonly Setting[] = [
     program: "clones.ts",
     command: "deno run -A clones.js --drop-root",
     level: "kernel",
-    rows: [{ source: "getrandom", title: "getrandom(2)" }, INPUT_POOL],
+    rows: [
+      { source: "getrandom", title: "getrandom(2), no RDRAND" },
+      INPUT_POOL,
+    ],
   },
   {
     name: "urandom",
