@@ -55,9 +55,9 @@ if (ports === undefined) throw new Error("No protection at all");
 const { source } = ports;
 const crng = new BaseCrng(ports);
 
-self.onmessage = (event: MessageEvent<SweepStart>) => draw(event.data);
+self.onmessage = (event: MessageEvent<SweepStart>) => void draw(event.data);
 
-function draw({ wishes, thread }: SweepStart): void {
+async function draw({ wishes, thread }: SweepStart): Promise<void> {
   const ring = new Ring(KEPT);
   const known = source.generation();
   const value = new Uint32Array(4);
@@ -95,6 +95,7 @@ function draw({ wishes, thread }: SweepStart): void {
       const first = Atomics.load(wishes, 1 + thread);
       const records = ring.bytes(first - WINDOW, first + WINDOW);
       say({ records, times });
+      await giveWay();
     }
     if (sequence === WARM) warmSince = performance.now();
     if (sequence === 2 * WARM) {
@@ -105,7 +106,12 @@ function draw({ wishes, thread }: SweepStart): void {
   }
 }
 
-/** Records are handed over, not copied: a thread that never yields frees little. */
+/** The source has just stood still anyway: a thread that never yields frees nothing that it has handed over. */
+function giveWay(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+/** Records are handed over, not copied. */
 function say(message: SweepMessage): void {
   self.postMessage(
     message,
