@@ -29,6 +29,7 @@ import { thisRuntime } from "./runtime/mod.ts";
 import { builtin, nodeProcess } from "./runtime/node_process.ts";
 import {
   isTrustedOwner,
+  missingFolders,
   nearestFolder,
   writableByOthers,
 } from "./shim/folders.ts";
@@ -48,8 +49,8 @@ export class InstallError extends Error {
 
 /**
  * Writes the shim of this machine's architecture to a folder, whole or not at all: a temporary file with
- * mode 0555, then a rename. The folder is made if it is missing. A second call finds the file and is
- * content.
+ * mode 0555, then a rename. The folder is made if it is missing, with mode 0755 so that every program can
+ * load the shim; one that is there keeps its mode. A second call finds the file and is content.
  *
  * @param folder the folder; links in its path are resolved
  * @returns the path of the shim
@@ -81,8 +82,7 @@ export function install(folder: string): string {
   requireFlags(folder);
   try {
     const fs = builtin("node:fs");
-    requireOwnFolders(nearestFolder(folder)); // before anything is made below it
-    fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    makeFolders(folder);
     const real = fs.realpathSync(folder);
     requireOwnFolders(real);
     requireFlags(real); // a link may lead to where nothing is granted
@@ -110,6 +110,28 @@ function requireFlags(folder: string): void {
 /** The installing user; root where the system knows no users. */
 function thisUser(): number {
   return nodeProcess()?.getuid?.() ?? ROOT;
+}
+
+/** Makes what is missing of a path. */
+function makeFolders(folder: string): void {
+  const missing = missingFolders(folder);
+  requireFlags(missing[0] ?? folder);
+  for (const path of missing) {
+    requireOwnFolders(nearestFolder(path)); // before anything is made below it
+    // Whatever the umask took away; what another program has made meanwhile stays as it is.
+    if (makeFolder(path)) builtin("node:fs").chmodSync(path, FOLDER_MODE);
+  }
+}
+
+/** Returns false if it is there. */
+function makeFolder(path: string): boolean {
+  try {
+    builtin("node:fs").mkdirSync(path, { mode: FOLDER_MODE });
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return false;
+    throw error;
+  }
 }
 
 function requireOwnFolders(folder: string): void {

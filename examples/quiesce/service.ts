@@ -3,7 +3,7 @@
  * `freeze-hook` beside this file sends both when QEMU's guest agent freezes and thaws the machine.
  *
  * ```sh
- * mkdir -p /run/vmfork-quiesce # or RuntimeDirectory=vmfork-quiesce in its unit
+ * install -d -o USER /run/vmfork-quiesce # who runs it; or RuntimeDirectory=vmfork-quiesce in its unit
  * deno run --allow-ffi=FILE --allow-read=FILE,/run/vmfork-quiesce \
  *   --allow-write=/run/vmfork-quiesce examples/quiesce/service.ts FILE
  * ```

@@ -15,6 +15,7 @@ import {
   MissingRight,
   type NoShim,
   type Runtime,
+  unreadable,
 } from "./runtime.ts";
 
 /** Deno: every right is queried before it is used, since what is not granted would be asked for. */
@@ -75,12 +76,18 @@ function openLibrary(path: string): Deno.DynamicLibrary<typeof SHIM_SYMBOLS> {
 
 /** One in a file, or, if FFI is granted without a path, the embedded copy: then nothing is written. */
 function findShim(file: ShimFile): Shim | NoShim {
+  let obstacle: NoShim | undefined;
   for (const path of shimPaths(file)) {
-    const shim = openFound(path, file);
-    if (shim !== undefined) return shim;
+    const found = openFound(path, file);
+    if (found !== undefined && "symbols" in found) return found;
+    obstacle ??= found;
   }
-  if (granted({ name: "ffi" })) return openEmbedded(file);
-  return {
+  if (granted({ name: "ffi" })) {
+    const embedded = openEmbedded(file);
+    if ("symbols" in embedded) return embedded;
+    obstacle ??= embedded;
+  }
+  return obstacle ?? {
     reason: "the permission to load the shim is missing",
     remedy: `${
       flagsFor(`${SHIM_FOLDERS[0]}/${file.name}`)
@@ -102,9 +109,11 @@ function openEmbedded(file: ShimFile): Shim | NoShim {
 }
 
 /**
+ * Undefined where there is none, or no word about it.
+ *
  * @throws {MissingRight} If FFI is granted for a file that may not be read: half of a decision
  */
-function openFound(path: string, file: ShimFile): Shim | undefined {
+function openFound(path: string, file: ShimFile): Shim | NoShim | undefined {
   if (!granted({ name: "ffi", path })) return undefined;
   if (!granted({ name: "read", path })) {
     // Without a path it is no word about this file, with exceptions or not.
@@ -117,7 +126,7 @@ function openFound(path: string, file: ShimFile): Shim | undefined {
     return openShim(path, file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    return unreadable(path, error);
   }
 }
 

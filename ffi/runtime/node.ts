@@ -7,6 +7,7 @@ import {
   MissingRight,
   type NoShim,
   type Runtime,
+  unreadable,
 } from "./runtime.ts";
 import { timerOf } from "./timer.ts";
 
@@ -112,7 +113,7 @@ function findShim(file: ShimFile, arch: string): Shim | NoShim {
 }
 
 /**
- * @throws What is neither a refusal nor a fault of the file: that is a bug
+ * @throws What is neither a refusal nor a fault of the file or the file system: that is a bug
  */
 function explain(error: unknown, path: string): NoShim {
   if (error instanceof MissingRight) {
@@ -126,7 +127,7 @@ function explain(error: unknown, path: string): NoShim {
   if (error instanceof ShimError) {
     return { reason: error.message, remedy: "a fresh copy of the package" };
   }
-  throw error;
+  return unreadable(path, error);
 }
 
 function openDevice(path: string): DeviceFile | undefined {

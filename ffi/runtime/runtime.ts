@@ -31,6 +31,25 @@ export class MissingRight extends Error {
   }
 }
 
+/** What systems call their errors; the runtimes' own codes have an underscore. */
+const ERRNO = /^E[A-Z0-9]+$/;
+
+/**
+ * Why a shim that nobody named is passed over: the file system refuses to read it, as where the folder was made for
+ * another user. That is no reason to end a program that draws, but it is to be told.
+ *
+ * @throws The error, if it is none of the file system's
+ */
+export function unreadable(path: string, error: unknown): NoShim {
+  const code = String((error as { code?: unknown } | null)?.code);
+  if (!ERRNO.test(code)) throw error;
+  return {
+    reason: `the shim at "${path}" cannot be read: ${code}`,
+    remedy:
+      "a file there that this user can read, in folders that it may enter",
+  };
+}
+
 /**
  * What the library asks of the runtime around it. Nothing here ever prompts: an adapter uses what is
  * granted, and throws {@linkcode MissingRight} for the rest.
@@ -55,7 +74,10 @@ export interface Runtime {
    * @throws {ShimError} If it is another file, or cannot be loaded
    */
   openShim(path: string, file: ShimFile): Shim;
-  /** Loads the shim from where it is when nobody names a path. */
+  /**
+   * Loads the shim from where it is when nobody names a path. One that cannot be read is passed over, and is the
+   * reason if there is no other.
+   */
   findShim(file: ShimFile): Shim | NoShim;
   /** Timers. */
   readonly timer: Timer;

@@ -42,14 +42,31 @@ export function writableByOthers(
 
 /** The nearest folder above a path that is there, without links. */
 export function nearestFolder(path: string): string {
-  const fs = builtin("node:fs");
-  const above = (at: string): string =>
-    at.replace(/\/*[^/]+\/*$/, "") || (at.startsWith("/") ? "/" : ".");
   for (let at = path;; at = above(at)) {
-    try {
-      return fs.realpathSync(at);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") throw error;
-    }
+    const real = realIfThere(at);
+    if (real !== undefined) return real;
+  }
+}
+
+/** What is not there of a path, the outermost folder first. */
+export function missingFolders(path: string): string[] {
+  const missing: string[] = [];
+  for (let at = path; realIfThere(at) === undefined; at = above(at)) {
+    missing.unshift(at);
+  }
+  return missing;
+}
+
+function above(path: string): string {
+  return path.replace(/\/*[^/]+\/*$/, "") ||
+    (path.startsWith("/") ? "/" : ".");
+}
+
+function realIfThere(path: string): string | undefined {
+  try {
+    return builtin("node:fs").realpathSync(path);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw error;
   }
 }

@@ -37,6 +37,10 @@ const NO_CLOCK_PAGE: NoSource = {
   remedy: "a report of this machine's hypervisor",
 };
 
+/** The shim maps pages of 4 KiB: what lies at another place of a larger one is out of its reach. */
+const LARGE_PAGES =
+  "a kernel with pages of 16 or 64 KiB, as some of arm64 have, maps only what is aligned to those";
+
 const NO_CLOCK: NoSource = {
   reason: "the descriptor is no vmclock opened read-only",
   remedy: 'a descriptor from open("/dev/vmclock0", O_RDONLY)',
@@ -82,6 +86,11 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
     remedy:
       "the kernel parameter iomem=relaxed, or SeaBIOS firmware in place of OVMF",
   },
+  "vmfork_map EINVAL": {
+    reason:
+      `the address cannot be mapped: ${LARGE_PAGES}; on any other it is a wrong one, of the tables or of a parent`,
+    remedy: "a kernel with pages of 4 KiB, or the right address",
+  },
   "vmfork_map EADDRNOTAVAIL": {
     reason: "the address lies in System RAM",
     remedy: "firmware that reserves the page",
@@ -112,6 +121,11 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
   "vmfork_read_physical EADDRNOTAVAIL": {
     reason: "the ACPI tables want a read from System RAM",
     remedy: "firmware that reserves what its tables read",
+  },
+  "vmfork_read_physical EINVAL": {
+    reason:
+      `the ACPI tables want a read from where nothing can be mapped: ${LARGE_PAGES}`,
+    remedy: "a kernel with pages of 4 KiB",
   },
   "vmfork_open_clock EACCES": {
     reason: "/dev/vmclock0 is there, and this process may not read it",
@@ -148,7 +162,11 @@ const OBSTACLES: Readonly<Record<string, NoSource>> = {
   "vmfork_map_clock EAGAIN": WEDGED_CLOCK,
   "vmfork_open_clock EINVAL": NO_CLOCK_PAGE,
   "vmfork_open_clock ENODATA": NO_CLOCK_PAGE,
-  "vmfork_map_clock EINVAL": NO_CLOCK_PAGE,
+  "vmfork_map_clock EINVAL": {
+    reason:
+      `${NO_CLOCK_PAGE.reason}, or its address cannot be mapped: ${LARGE_PAGES}`,
+    remedy: `${NO_CLOCK_PAGE.remedy}, or a kernel with pages of 4 KiB`,
+  },
   "vmfork_map_clock ENODATA": NO_CLOCK_PAGE,
   "vmfork_watch_file ENOENT": {
     reason: "it is not there",

@@ -44,6 +44,35 @@ test("install() makes the folder, and leaves an installed shim alone", async () 
   });
 });
 
+function underUmask<T>(umask: number, action: () => T): T {
+  const before = Deno.umask(umask);
+  try {
+    return action();
+  } finally {
+    Deno.umask(before);
+  }
+}
+
+test("install() gives the folders that it makes their mode whatever the umask, and leaves others as they are", async () => {
+  await inFolder((folder) => {
+    for (const [umask, name] of [[0o077, "strict"], [0, "lax"]] as const) {
+      const path = underUmask(umask, () => install(`${folder}/${name}/lib`));
+      assert.equal(modeOf(`${folder}/${name}`), 0o755);
+      assert.equal(modeOf(`${folder}/${name}/lib`), 0o755);
+      assert.equal(modeOf(path), 0o555);
+    }
+    assert.equal(modeOf(folder), 0o700); // as it was made
+  });
+});
+
+test("install() makes its way through a path with dots in it", async () => {
+  await inFolder((folder) => {
+    const path = install(`${folder}/a//../b/`);
+    assert.equal(path, `${Deno.realPathSync(folder)}/b/${FILE.name}`);
+    assert.equal(modeOf(`${folder}/b`), 0o755);
+  });
+});
+
 test("install() replaces a file of that name that is not the shim, by a new file", async () => {
   await inFolder((folder) => {
     const path = `${folder}/${FILE.name}`;
@@ -171,6 +200,14 @@ test("The installer names its flags where one is missing, and its usage without 
     assert.ok(
       missing.stderr.includes(`--allow-write=${folder} --allow-sys=uid`),
     );
+    const below = await runDeno("../../ffi/install.ts", [
+      "--allow-read",
+      `--allow-write=${folder}/a/b`,
+      "--allow-sys=uid",
+    ], [`${folder}/a/b`]);
+    assert.equal(below.code, 1);
+    assert.ok(below.stderr.includes(`--allow-write=${folder}/a `)); // which it would have to make as well
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
     for (const args of [[], ["--help"], [folder, folder]]) {
       const usage = await runDeno("../../ffi/install.ts", [], args);
       assert.equal(usage.code, 2);

@@ -245,6 +245,17 @@ test("openMachine() throws where an inherited descriptor cannot be used", () => 
   }
 });
 
+test("openMachine() says that the address which a parent has passed on may be wrong", () => {
+  assert.throws(
+    () =>
+      openWith({ vmfork_map: () => -22 }, {
+        source: { descriptor: 3, address: 4n },
+      }),
+    (error) =>
+      error instanceof ProtectionError && /a wrong one/.test(error.message),
+  );
+});
+
 test("openMachine() reports an errno that it has no words for", () => {
   const { protection } = openWith({ vmfork_open_memory: () => -121 });
   assert.match(

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,11 @@ const PERMISSION = process.allowedNodeEnvironmentFlags.has("--permission")
   : "--experimental-permission";
 const TIMEOUT_MS = 60_000;
 
+/** What to run Node by so that a file's mode binds root too, who has to give up the right to go past modes. */
+const BOUND_BY_MODES = process.getuid!() === 0
+  ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+  : [];
+
 const execute = promisify(execFile);
 
 async function run(
@@ -32,10 +37,12 @@ async function run(
   flags: readonly string[],
   env: Record<string, string> = {},
   args: readonly string[] = [],
+  by: readonly string[] = [],
 ): Promise<string> {
+  const [command, ...before] = [...by, process.execPath];
   const { stdout } = await execute(
-    process.execPath,
-    [...flags, resolve(PROGRAMS, program), ...args],
+    command!,
+    [...before, ...flags, resolve(PROGRAMS, program), ...args],
     { env, timeout: TIMEOUT_MS },
   );
   return stdout;
@@ -124,15 +131,17 @@ test("A shim that was named and may not be loaded is an error that names the fla
   assert.ok(error.message.includes(`--allow-addons --allow-fs-read=${SHIM}`));
 });
 
-/** Runs a test on a copy of the package without its shims, as a bundler leaves it. */
-async function withoutShims(
-  body: (program: string) => Promise<void>,
+/** Runs a test on a copy of the package, without its shims if they are not wanted: so a bundler leaves it. */
+async function withCopy(
+  shims: boolean,
+  body: (program: string, shim: string) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "vmfork-"));
   try {
-    cpSync(PACKAGE, join(folder, "node_modules/@vmfork/crng"), {
+    const copy = join(folder, "node_modules/@vmfork/crng");
+    cpSync(PACKAGE, copy, {
       recursive: true,
-      filter: (path) => !path.endsWith(".so"),
+      filter: (path) => shims || !path.endsWith(".so"),
     });
     const program = join(folder, "translated/tests/npm/programs/report.js");
     cpSync(PROGRAMS, dirname(program), { recursive: true });
@@ -140,14 +149,14 @@ async function withoutShims(
       join(SANDBOX, "translated/package.json"),
       join(folder, "package.json"),
     );
-    await body(program);
+    await body(program, join(copy, relative(PACKAGE, SHIM)));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 test("A bundled program draws at kernel, and is told which file is missing", async () => {
-  await withoutShims(async (program) => {
+  await withCopy(false, async (program) => {
     const { level, notReached } = await report([], {}, program);
     assert.equal(level, "kernel");
     assert.match(notReached[0].reason, /bundled/);
@@ -156,9 +165,27 @@ test("A bundled program draws at kernel, and is told which file is missing", asy
 });
 
 test("A bundled program can name a copy of the shim", async () => {
-  await withoutShims(async (program) => {
+  await withCopy(false, async (program) => {
     const { shim } = await report([], { VMFORK_SHIM: SHIM }, program);
     assert.equal(shim, SHIM);
+  });
+});
+
+test("A shim that the file system does not let be read is passed over, and is an error if it was named", async () => {
+  await withCopy(true, async (program, shim) => {
+    chmodSync(shim, 0);
+    const bound = async (env: Record<string, string>) =>
+      JSON.parse(await run(program, [], env, [], BOUND_BY_MODES));
+    const { level, drawn, notReached } = await bound({});
+    assert.deepEqual({ level, drawn }, { level: "kernel", drawn: 32 });
+    for (const { reason } of notReached) {
+      assert.equal(reason, `the shim at "${shim}" cannot be read: EACCES`);
+    }
+    const { error } = await bound({ VMFORK_SHIM: shim });
+    assert.equal(error.name, "ProtectionError");
+    assert.equal(error.code, "level-unavailable");
+    assert.ok(error.message.includes(shim), error.message);
+    assert.match(error.cause, /EACCES/);
   });
 });
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
 import { test } from "node:test";
 import { install } from "../../ffi/install.ts";
 import { flagsFor } from "../../ffi/mod.ts";
-import { shimFile } from "../../ffi/shim/load.ts";
-import { runDeno } from "./run_deno.ts";
+import { shimBytes, shimFile } from "../../ffi/shim/load.ts";
+import { BOUND_BY_MODES, type Run, runDeno } from "./run_deno.ts";
 
 // Each test runs a program in a process of its own, with exactly the flags it names. The shim is real; what
 // level it reaches depends on the machine, so that the tests ask for at least `kernel`.
@@ -136,6 +137,90 @@ test("A shim that was named and is missing, or is another file, is an error", as
       assert.equal(error.name, "ProtectionError");
       assert.ok(error.message.includes(wrong));
     }
+  });
+});
+
+test("A shim that was named and that the file system does not let be read is an error with its cause", async () => {
+  await withShim(async (path) => {
+    await Deno.chmod(path, 0);
+    const { stdout } = await runDeno(
+      "report_program.ts",
+      [...flagsFor(path).split(" "), "--allow-read=/dev/urandom"],
+      [path],
+      {},
+      BOUND_BY_MODES,
+    );
+    const { error } = JSON.parse(stdout);
+    assert.equal(error.name, "ProtectionError");
+    assert.equal(error.code, "level-unavailable");
+    assert.ok(error.message.includes(path));
+    assert.match(error.cause, /^PermissionDenied: /);
+  });
+});
+
+/**
+ * Runs a test with a copy of the library that has a shim where it looks first, beside its own code, and that nobody
+ * may read.
+ */
+async function withUnreadable(
+  body: (
+    path: string,
+    report: (flags: string) => Promise<Run>,
+  ) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "vmfork-" });
+  try {
+    const program = "tests/permissions/report_program.ts";
+    for (const part of ["mod.ts", "crng", "ffi", program]) {
+      const from = new URL(`../../${part}`, import.meta.url);
+      cpSync(from, `${folder}/${part}`, { recursive: true });
+    }
+    const file = shimFile()!;
+    const path = `${folder}/ffi/shim/${file.name}`;
+    await Deno.writeFile(path, shimBytes(file), { mode: 0 });
+    const report = (flags: string): Promise<Run> =>
+      runDeno(`${folder}/${program}`, flags.split(" "), [], {}, BOUND_BY_MODES);
+    await body(path, report);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+test("An installed shim that the file system does not let be read is passed over, and the report says so", async () => {
+  await withUnreadable(async (path, report) => {
+    const scoped = flagsFor(path);
+    const { level, shim, drawn, notReached } = JSON.parse(
+      (await report(`${scoped} --allow-read=/dev/urandom`)).stdout,
+    );
+    assert.deepEqual({ level, shim, drawn }, {
+      level: "kernel",
+      shim: undefined,
+      drawn: 32,
+    });
+    assert.equal(notReached.length, 2);
+    for (const { reason, remedy } of notReached) {
+      assert.ok(reason.includes(path), reason);
+      assert.match(reason, /EACCES/);
+      assert.match(remedy, /read/);
+    }
+  });
+});
+
+test("A program that is left with nothing by a shim that cannot be read gets an error that says so", async () => {
+  await withUnreadable(async (path, report) => {
+    const { error } = JSON.parse((await report(flagsFor(path))).stdout);
+    assert.equal(error.name, "ProtectionError");
+    assert.equal(error.code, "permission-denied");
+    assert.ok(error.message.includes(`"${path}" cannot be read: EACCES`));
+  });
+});
+
+test("A program whose installed shim cannot be read loads the one from memory where it may", async () => {
+  await withUnreadable(async (path, report) => {
+    const { stdout } = await report(`--allow-ffi --allow-read=${path}`);
+    const { shim, notReached } = JSON.parse(stdout);
+    assert.equal(shim, "memfd");
+    assert.ok(!JSON.stringify(notReached).includes(path));
   });
 });
 

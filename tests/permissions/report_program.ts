@@ -4,9 +4,9 @@ import { configure, getRandom, protection } from "../../mod.ts";
 const [named] = Deno.args;
 try {
   if (named) configure({ shim: named });
-  const { level, shim } = protection();
+  const { level, shim, notReached } = protection();
   const drawn = getRandom(32).length;
-  console.log(JSON.stringify({ level, shim, drawn }));
+  console.log(JSON.stringify({ level, shim, drawn, notReached }));
 } catch (error) {
   const { name, code, remedy, message, cause } = error as Error & {
     code: string;

@@ -11,17 +11,32 @@ export interface Run {
 const TIMEOUT_MS = 60_000;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
-/** Runs a program of this folder in a process of its own; a prompt would hang it, so that it has no input. */
+/**
+ * What to run a program by so that the file system refuses it what the mode of a file does not allow: root has to give
+ * up the right to go past modes, anybody else has none.
+ */
+export const BOUND_BY_MODES: readonly string[] = Deno.uid() === 0
+  ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+  : [];
+
+/**
+ * Runs a program of this folder in a process of its own; a prompt would hang it, so that it has no input.
+ *
+ * @param by what to run it by, with its arguments
+ */
 export async function runDeno(
   program: string,
   flags: readonly string[],
   args: readonly string[] = [],
   env: Record<string, string> = {},
+  by: readonly string[] = [],
 ): Promise<Run> {
   const audit = await Deno.makeTempFile();
+  const [command, ...before] = [...by, Deno.execPath()];
   try {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    const { code, stdout, stderr } = await new Deno.Command(command!, {
       args: [
+        ...before,
         "run",
         "--quiet",
         "--no-prompt",

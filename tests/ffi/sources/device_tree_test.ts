@@ -6,6 +6,7 @@ import { obstaclesOf, openWith, shimWith, tables } from "./open_with.ts";
 
 const EPERM = 1;
 const EACCES = 13;
+const EINVAL = 22;
 
 test("The vmgenid page is found through the device tree where there is no ACPI", () => {
   const { read, asked } = tables({ FDT: compiled("firecracker") });
@@ -52,6 +53,19 @@ test("A page that the kernel's driver has requested is refused for that reason, 
   const [refused, late, ...others] = obstaclesOf(machine);
   assert.match(refused!, /the vmgenid driver.* device tree.*iomem=relaxed/);
   assert.match(late!, /may show a fork late on this machine; .* x86-64/);
+  assert.deepEqual(others, []);
+  assert.equal(machine.protection.level, "hedged");
+});
+
+test("A page that a kernel with larger pages cannot map is refused for that reason", () => {
+  const { read } = tables({ FDT: compiled("firecracker") });
+  const machine = openWith({
+    cachedPages: false, // as on arm64
+    replace: { vmfork_read_table: read, vmfork_map: () => -EINVAL },
+  });
+  const [refused, late, ...others] = obstaclesOf(machine);
+  assert.match(refused!, /pages of 16 or 64 KiB.*; .*pages of 4 KiB/);
+  assert.match(late!, /may show a fork late/);
   assert.deepEqual(others, []);
   assert.equal(machine.protection.level, "hedged");
 });

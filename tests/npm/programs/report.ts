@@ -7,6 +7,8 @@ try {
     JSON.stringify({ level, shim, notReached, drawn: getRandom(32).length }),
   );
 } catch (error) {
-  const { name, code, message } = error as Error & { code: string };
-  console.log(JSON.stringify({ error: { name, code, message } }));
+  const { name, code, message, cause } = error as Error & { code: string };
+  console.log(
+    JSON.stringify({ error: { name, code, message, cause: String(cause) } }),
+  );
 }
