@@ -46,8 +46,14 @@ export interface SweepFigures {
   readonly repeats: number;
   /** Records in flight at the snapshot whose last check had run. */
   readonly straddling: number;
-  /** How many of those were to be expected: points times the share of a draw after its last check. */
+  /**
+   * A rough estimate of how many of those to expect: points times the part of the time between two draws that one look
+   * of the library takes. The stretch from its load to the witness's is shorter or longer than that by what the emulator
+   * makes of both.
+   */
   readonly straddlingExpected: number;
+  /** Points taken again, since the source had drawn on for too long to be compared; not among the points. */
+  readonly missed?: number;
   /**
    * Milliseconds by which the page was ahead of the kernel's "reseeded" line, one for each point: from
    * resume, since the page shows the change before the first instruction.

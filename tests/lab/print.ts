@@ -37,6 +37,7 @@ export function describeFigures(figures: Figures): string[] {
         "repeats",
         "straddling",
         "expected",
+        "taken again",
         "kernel reseeded after ms",
         "first draw after ms",
       ],
@@ -54,6 +55,7 @@ function sweepRow(figures: SweepFigures): Cell[] {
     figures.repeats,
     figures.straddling,
     rounded(figures.straddlingExpected),
+    figures.missed ?? null,
     spread(figures.leadMs),
     spread(figures.firstDrawMs ?? []),
   ];

@@ -5,7 +5,7 @@
  */
 
 import { poll, send } from "./channel.ts";
-import type { SweepMessage, SweepStart, SweepWarm } from "./sweep_worker.ts";
+import type { SweepMessage, SweepStart, SweepWarm } from "./sweep_messages.ts";
 
 const threads = Number(Deno.args[0]);
 const wishes = new Int32Array(new SharedArrayBuffer(4 * (1 + threads)));

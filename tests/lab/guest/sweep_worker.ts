@@ -1,44 +1,19 @@
 /// <reference lib="deno.worker" />
 
-/** One thread of the sweep: draws without pause, each draw between two counts. */
+/**
+ * One thread of the sweep: draws without pause, each draw between two looks of the lab's own witness. The library looks
+ * for itself, in the draw: what it sees late, or not at all, must show.
+ */
 
 import { BaseCrng } from "../../../crng/mod.ts";
 import { openMachine } from "../../../ffi/mod.ts";
 import { Ring } from "./ring.ts";
-
-/** What the main thread says to begin with. */
-export interface SweepStart {
-  readonly thread: number;
-  /**
-   * Element 0 counts the host's wishes, in turn to hold and to go on; after it
-   * stands for each thread which records it wants before it goes on.
-   */
-  readonly wishes: Int32Array<SharedArrayBuffer>;
-}
-
-/** What a thread says: that it is warm, or what it drew. */
-export type SweepMessage = { readonly warm: SweepWarm } | {
-  readonly records: Uint8Array<ArrayBuffer>;
-  readonly times: SweepTimes;
-};
-
-/** A clone's fork on its own clock, in milliseconds. */
-export interface SweepTimes {
-  /** Shortly before it: when the last draw but one began. */
-  readonly fork: number;
-  /** The end of the first draw that saw it. */
-  readonly seen: number;
-}
-
-/** What a thread says once it is warm. */
-export interface SweepWarm {
-  readonly level: string;
-  /** The last check's part of the time between two draws. */
-  readonly share: number;
-}
-
-/** The source's records on either side of a snapshot that the host gets. */
-export const WINDOW = 1024;
+import {
+  type SweepMessage,
+  type SweepStart,
+  WINDOW,
+} from "./sweep_messages.ts";
+import { openWitness } from "./witness.ts";
 
 /** Seconds of draws: on a busy machine the host's wish comes late. */
 const KEPT = 131_072;
@@ -54,12 +29,13 @@ const { ports, protection } = openMachine();
 if (ports === undefined) throw new Error("No protection at all");
 const { source } = ports;
 const crng = new BaseCrng(ports);
+const witness = openWitness();
 
 self.onmessage = (event: MessageEvent<SweepStart>) => void draw(event.data);
 
 async function draw({ wishes, thread }: SweepStart): Promise<void> {
   const ring = new Ring(KEPT);
-  const known = source.generation();
+  const known = witness.count();
   const value = new Uint32Array(4);
   let wishesServed = 0;
   let holdAt = 0;
@@ -69,9 +45,9 @@ async function draw({ wishes, thread }: SweepStart): Promise<void> {
   let warmSince = 0;
   for (let sequence = 1;; sequence++) {
     const ms = performance.now();
-    const before = source.generation();
+    const before = witness.count();
     crng.getRandomValues(value);
-    const after = source.generation();
+    const after = witness.count();
 
     ring.add(sequence, before, after, value);
     if (end === 0 && after !== known) {

@@ -79,6 +79,7 @@ const REPORT: LabReport = {
           repeats: 0,
           straddling: 1,
           straddlingExpected: 1.5,
+          missed: 4,
           leadMs: [1, 2, 400],
           firstDrawMs: [3, 2, -1],
         }],

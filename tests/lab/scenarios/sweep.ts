@@ -8,7 +8,7 @@ import {
   type SweepTimes,
   type SweepWarm,
   WINDOW,
-} from "../guest/sweep_worker.ts";
+} from "../guest/sweep_messages.ts";
 import { bundle } from "../room/bundle.ts";
 import { newGuid } from "../room/guid.ts";
 import { type Machine, RESEEDED } from "../room/machine.ts";
@@ -133,6 +133,7 @@ async function sweepOne(
     repeats,
     straddling,
     straddlingExpected: points * share,
+    missed,
     leadMs,
     firstDrawMs,
   };
