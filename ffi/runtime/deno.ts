@@ -12,6 +12,7 @@ import { memfdPath } from "./deno_memfd.ts";
 import { timerOf } from "./timer.ts";
 import {
   type DeviceFile,
+  errnoOf,
   MissingRight,
   type NoShim,
   type Runtime,
@@ -130,18 +131,18 @@ function openFound(path: string, file: ShimFile): Shim | NoShim | undefined {
   }
 }
 
-function openIfThere(path: string): Deno.FsFile | undefined {
+function openIfPossible(path: string): Deno.FsFile | undefined {
   try {
     return Deno.openSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (errnoOf(error) !== undefined) return undefined;
     throw error;
   }
 }
 
 function openDevice(path: string): DeviceFile | undefined {
   if (!granted({ name: "read", path })) return undefined;
-  const file = openIfThere(path);
+  const file = openIfPossible(path);
   if (file === undefined) return undefined;
   const { isCharDevice, rdev } = file.statSync();
   return {

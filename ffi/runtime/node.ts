@@ -4,6 +4,7 @@ import { type Shim, ShimError, type ShimSymbols } from "../shim/shim.ts";
 import { builtin, type NodeProcess, nodeProcess } from "./node_process.ts";
 import {
   type DeviceFile,
+  errnoOf,
   MissingRight,
   type NoShim,
   type Runtime,
@@ -137,7 +138,7 @@ function openDevice(path: string): DeviceFile | undefined {
   try {
     file = tried(path, () => fs.openSync(path, "r"));
   } catch (error) {
-    if (error instanceof MissingRight || codeOf(error) === "ENOENT") {
+    if (error instanceof MissingRight || errnoOf(error) !== undefined) {
       return undefined;
     }
     throw error;

@@ -34,6 +34,12 @@ export class MissingRight extends Error {
 /** What systems call their errors; the runtimes' own codes have an underscore. */
 const ERRNO = /^E[A-Z0-9]+$/;
 
+/** The errno by which the system has refused something; undefined for any other error. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = String((error as { code?: unknown } | null)?.code);
+  return ERRNO.test(code) ? code : undefined;
+}
+
 /**
  * Why a shim that nobody named is passed over: the file system refuses to read it, as where the folder was made for
  * another user. That is no reason to end a program that draws, but it is to be told.
@@ -41,10 +47,10 @@ const ERRNO = /^E[A-Z0-9]+$/;
  * @throws The error, if it is none of the file system's
  */
 export function unreadable(path: string, error: unknown): NoShim {
-  const code = String((error as { code?: unknown } | null)?.code);
-  if (!ERRNO.test(code)) throw error;
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
   return {
-    reason: `the shim at "${path}" cannot be read: ${code}`,
+    reason: `the shim at "${path}" cannot be read: ${errno}`,
     remedy:
       "a file there that this user can read, in folders that it may enter",
   };
@@ -81,6 +87,6 @@ export interface Runtime {
   findShim(file: ShimFile): Shim | NoShim;
   /** Timers. */
   readonly timer: Timer;
-  /** Opens a device for reading; undefined if it or the right to do so is missing. */
+  /** Opens a device for reading; undefined if it or the right to do so is missing, the system's own rights too. */
   openDevice(path: string): DeviceFile | undefined;
 }

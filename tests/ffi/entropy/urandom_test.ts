@@ -34,3 +34,8 @@ test("openUrandom() refuses every file but the kernel's device 1:9", () => {
 test("openUrandom() finds nothing where there is nothing", () => {
   assert.equal(openUrandom("/dev/no-such-device"), undefined);
 });
+
+test("openUrandom() finds nothing where the system refuses to open it, as without the right to", () => {
+  // ENOTDIR in place of EACCES, which root never meets
+  assert.equal(openUrandom("/dev/null/urandom"), undefined);
+});
