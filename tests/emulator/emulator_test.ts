@@ -83,12 +83,25 @@ describe(
     });
 
     describe("control:", () => {
-      it("neither image can tell by its process id", async () => {
+      it("neither image can tell by its process id, nor by a wiped page", async () => {
         const { first, second } = await run({
           source: "/dev/urandom",
           draws: 1,
         });
-        assert.equal(first.pid, second.pid);
+        assert.equal(second.pid, first.pid);
+        assert.ok(first.unwiped);
+        assert.ok(second.unwiped);
+      });
+
+      it("both would tell where the emulator hides neither, and Deno's generators look at neither", async () => {
+        for (const source of runtimes) {
+          const images = await run({ source, door: "visible" });
+          const { first, second } = images;
+          assert.notEqual(second.pid, first.pid);
+          assert.ok(first.unwiped);
+          assert.ok(!second.unwiped);
+          assert.deepEqual(repeats(images), { prefix: DRAWS, inBoth: DRAWS });
+        }
       });
 
       it("the kernel's generator is not cloned", async () => {
