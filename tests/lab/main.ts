@@ -55,28 +55,30 @@ async function runAll(): Promise<number> {
     ...(values.clones && { clones: toCount("clones", values.clones) }),
     ...(values.points && { points: toCount("points", values.points) }),
   };
-  const results: ScenarioResult[] = [];
+  let room: Room;
   try {
-    const room = await Room.open({
+    room = await Room.open({
       keep: values.keep,
       ...(values.kernel !== undefined && { kernel: values.kernel }),
     });
-    console.log(describe(room.runtimes));
-    for (const scenario of chosen) {
-      results.push(await runOne(scenario, room, options));
-    }
-    if (room.retries > 0) {
-      console.log(`Machines that died and were started again: ${room.retries}`);
-    }
-    await writeReports(results, room);
   } catch (error) {
     if (!isEnding()) console.error(explain(error));
     return 1;
   }
+  console.log(describe(room.runtimes));
+  const results: ScenarioResult[] = [];
+  for (const scenario of chosen) {
+    results.push(await runOne(scenario, room, options));
+    if (isEnding()) return 1;
+  }
+  if (room.retries > 0) {
+    console.log(`Machines that died and were started again: ${room.retries}`);
+  }
+  const written = await writeReports(results, room);
   if (values.keep) console.log(`\nKept in ${KEPT}`);
   const failed = results.filter(({ passed }) => !passed).length;
   console.log(`\n${results.length - failed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return written && failed === 0 ? 0 : 1;
 }
 
 async function runOne(
@@ -103,11 +105,8 @@ async function runOne(
     console.log(`  passed in ${seconds(performance.now() - start)}`);
     return result({ passed: true, figures });
   } catch (error) {
-    if (error instanceof PrerequisiteError || isEnding()) throw error;
-    console.log(`  FAILED: ${explain(error)}`);
+    if (!isEnding()) console.log(`  FAILED: ${explain(error)}`);
     return result({ passed: false, figures: {}, error: explain(error) });
-  } finally {
-    await room.clear();
   }
 }
 
@@ -124,27 +123,35 @@ async function runUntilAlive(
       if (!died || attempt === TRIES) throw error;
       room.retries++;
       console.log(`  once more: ${error.message}`);
+    } finally {
       await room.clear();
     }
   }
 }
 
+/** Whether there is a report now: without one, what ran is still counted. */
 async function writeReports(
   scenarios: readonly ScenarioResult[],
   room: Room,
-): Promise<void> {
-  const report: LabReport = {
-    date: new Date().toISOString(),
-    command: ["deno task lab", ...Deno.args].join(" "),
-    versions: { ...await room.versions(), [settings.name]: settings.version },
-    retries: room.retries,
-    scenarios,
-  };
-  Deno.mkdirSync(REPORTS, { recursive: true });
-  const file = `${REPORTS}/report.json`;
-  Deno.writeTextFileSync(file, JSON.stringify(report, null, 1) + "\n");
-  await writeReport(report, REPORTS);
+): Promise<boolean> {
+  try {
+    const report: LabReport = {
+      date: new Date().toISOString(),
+      command: ["deno task lab", ...Deno.args].join(" "),
+      versions: { ...await room.versions(), [settings.name]: settings.version },
+      retries: room.retries,
+      scenarios,
+    };
+    Deno.mkdirSync(REPORTS, { recursive: true });
+    const file = `${REPORTS}/report.json`;
+    Deno.writeTextFileSync(file, JSON.stringify(report, null, 1) + "\n");
+    await writeReport(report, REPORTS);
+  } catch (error) {
+    console.error(`\nNo report: ${explain(error)}`);
+    return false;
+  }
   console.log(`\nReport in ${REPORTS}`);
+  return true;
 }
 
 function choose(): Scenario[] {
