@@ -11,7 +11,11 @@ import type { Figures, LabReport, ScenarioResult } from "./figures.ts";
 import { describeFigures } from "./print.ts";
 import { writeReport } from "./report/mod.ts";
 import { cleanUp, isEnding, watchSignals } from "./room/cleanup.ts";
-import { MachineError, PrerequisiteError } from "./room/errors.ts";
+import {
+  MachineError,
+  PrerequisiteError,
+  ProgramError,
+} from "./room/errors.ts";
 import { KEPT, PROJECT } from "./room/paths.ts";
 import { seconds } from "./room/progress.ts";
 import { Room } from "./room/room.ts";
@@ -30,7 +34,10 @@ const USAGE = `Usage: deno run -A tests/lab/main.ts [options]
   --keep          Keep consoles, output and snapshots in .lab/kept`;
 
 const REPORTS = `${PROJECT}/lab`;
-/** A guest may die at any time, not at its start alone. What a scenario asserts is never tried again. */
+/**
+ * A guest may fall silent at any time, not at its start alone. A program that ends in it, and what a scenario
+ * asserts, are never tried again.
+ */
 const TRIES = 2;
 
 const { values } = readArguments();
@@ -72,7 +79,9 @@ async function runAll(): Promise<number> {
     if (isEnding()) return 1;
   }
   if (room.retries > 0) {
-    console.log(`Machines that died and were started again: ${room.retries}`);
+    console.log(
+      `Machines that fell silent or failed, and were started again: ${room.retries}`,
+    );
   }
   const written = await writeReports(results, room);
   if (values.keep) console.log(`\nKept in ${KEPT}`);
@@ -119,8 +128,8 @@ async function runUntilAlive(
     try {
       return await scenario.run(room, options);
     } catch (error) {
-      const died = error instanceof MachineError && !isEnding();
-      if (!died || attempt === TRIES) throw error;
+      const again = error instanceof MachineError && !isEnding();
+      if (!again || attempt === TRIES) throw error;
       room.retries++;
       console.log(`  once more: ${error.message}`);
     } finally {
@@ -168,7 +177,8 @@ function choose(): Scenario[] {
 /** What a person needs to know: a stack only where it is our own mistake. */
 function explain(error: unknown): string {
   const known = error instanceof PrerequisiteError ||
-    error instanceof MachineError || error instanceof AssertionError;
+    error instanceof MachineError || error instanceof ProgramError ||
+    error instanceof AssertionError;
   if (!(error instanceof Error)) return String(error);
   return known ? error.message : error.stack ?? error.message;
 }

@@ -74,7 +74,7 @@ export interface RoomOptions {
 export class Room {
   /** Deno and Node of the guests. */
   readonly runtimes: Runtimes;
-  /** Machines that died or hung while starting, and were started again. */
+  /** Machines that fell silent or failed, and were started again. */
   retries = 0;
   readonly #tools: Tools;
   readonly #options: RoomOptions;
