@@ -28,7 +28,7 @@ const USAGE = `Usage: deno run -A tests/lab/main.ts [options]
   --list          Show the scenarios and end
   --only NAME     Run one scenario (may be given again)
   --quick         The small form of the scenarios, for CI
-  --clones N      Clones per snapshot
+  --clones N      Clones per snapshot, at least two
   --points N      Snapshots of the sweep
   --kernel FILE   Boot this kernel, with everything built in
   --keep          Keep consoles, output and snapshots in .lab/kept`;
@@ -59,8 +59,8 @@ async function runAll(): Promise<number> {
   const chosen = choose();
   const options: ScenarioOptions = {
     quick: values.quick,
-    ...(values.clones && { clones: toCount("clones", values.clones) }),
-    ...(values.points && { points: toCount("points", values.points) }),
+    ...(values.clones && { clones: toCount("clones", values.clones, 2) }),
+    ...(values.points && { points: toCount("points", values.points, 1) }),
   };
   let room: Room;
   try {
@@ -203,10 +203,12 @@ function readArguments() {
   }
 }
 
-function toCount(name: string, text: string): number {
+function toCount(name: string, text: string, least: number): number {
   const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  return fail(`--${name} must be a positive whole number: it is "${text}"`);
+  if (Number.isInteger(count) && count >= least) return count;
+  return fail(
+    `--${name} must be a whole number of at least ${least}: it is "${text}"`,
+  );
 }
 
 function fail(message: string): never {
