@@ -30,7 +30,8 @@ const USAGE = `Usage: deno run -A tests/lab/main.ts [options]
   --quick         The small form of the scenarios, for CI
   --clones N      Clones per snapshot, at least two
   --points N      Snapshots of the sweep
-  --kernel FILE   Boot this kernel, with everything built in
+  --kernel FILE   Boot this kernel, with everything built in, where the
+                  scenario is not about kernels
   --keep          Keep consoles, output and snapshots in .lab/kept`;
 
 const REPORTS = `${PROJECT}/lab`;
