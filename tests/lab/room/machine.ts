@@ -295,6 +295,17 @@ export class Machine {
     return `${message} (${this.name})${tail}`;
   }
 
+  /** Whether there is a guest agent that answers: a program is silent then, not the guest. */
+  async #answers(): Promise<boolean> {
+    if (!this.hardware.agent) return false;
+    try {
+      await this.agent("guest-ping");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #collect(): void {
     const bytes = readFrom(this.files.out, this.#collected);
     if (bytes.length === 0) return;
@@ -341,8 +352,12 @@ export class Machine {
         throw new MachineError(this.#describe(message));
       }
       if (performance.now() > end) {
-        const message = `Fell silent: no ${what} after ${timeoutMs / 1000} s`;
-        throw new MachineError(this.#describe(message));
+        const message = `no ${what} after ${timeoutMs / 1000} s`;
+        if (await this.#answers()) {
+          const said = `The guest answers, but there is ${message}`;
+          throw new ProgramError(this.#describe(said));
+        }
+        throw new MachineError(this.#describe(`Fell silent: ${message}`));
       }
       await sleep(POLL_MS);
     }
