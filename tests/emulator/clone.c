@@ -14,8 +14,9 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* The one symbol that the process's libc must give, glibc or musl. */
+/* The symbols that the process's libc must give, glibc or musl. */
 extern int *__errno_location(void);
+extern char *getenv(const char *name);
 
 static int pid;
 
@@ -31,10 +32,16 @@ static long call(long number, long a, long b, long c, long d)
 	return result;
 }
 
+/* A control: the process may see that it was cloned, as it would at a fork. */
+static int shows_clone(void)
+{
+	return getenv("EMULATOR_SHOWS_CLONE") != NULL;
+}
+
 /* A clone of a machine keeps its pids: OpenSSL compares them to see a fork. */
 PUBLIC int getpid(void)
 {
-	if (pid == 0)
+	if (pid == 0 || shows_clone())
 		pid = call(SYS_getpid, 0, 0, 0, 0);
 	return pid;
 }
@@ -47,7 +54,10 @@ PUBLIC int madvise(void *address, size_t length, int advice)
 {
 	long result;
 
-	if (advice == MADV_WIPEONFORK || advice == MADV_DONTFORK)
+	/* Without its heap, the second image would not get to its first draw. */
+	if (advice == MADV_DONTFORK)
+		return 0;
+	if (advice == MADV_WIPEONFORK && !shows_clone())
 		return 0;
 	result = call(SYS_madvise, (long)address, length, advice, 0);
 	if (result == 0)

@@ -38,6 +38,8 @@ export interface Order extends Required<Experiment> {
 export interface Written {
   /** The process id that it sees. */
   readonly pid: number;
+  /** Whether a page that is to be wiped at a fork is as it was. */
+  readonly unwiped: boolean;
   /** `protection().hardware`, for ours. */
   readonly hardware: readonly string[];
   /** What it drew after the clone. */
@@ -52,6 +54,9 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const TRIES = 4;
 /** A run takes less than a second; one that hangs is ended and tried again. */
 const TIMEOUT_MS = 5_000;
+
+/** What the library asks for, see clone.c. */
+const VISIBLE = "EMULATOR_SHOWS_CLONE";
 
 /** Why there is no emulator on this machine; undefined where there is one. */
 export const NO_EMULATOR: string | undefined =
@@ -116,7 +121,11 @@ export class CloneEmulator {
         PROGRAM,
         JSON.stringify(order),
       ],
-      env: { LD_PRELOAD: this.#library, NO_COLOR: "1" },
+      env: {
+        LD_PRELOAD: this.#library,
+        NO_COLOR: "1",
+        ...(order.door === "visible" && { [VISIBLE]: "1" }),
+      },
       stdin: "null",
       stdout: "null",
       // The second image ends with the first one, see clone.c.

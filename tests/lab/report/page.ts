@@ -159,7 +159,7 @@ function colophon({ date, command, versions, retries }: LabReport): string {
       escape(name),
       escape(version),
     ]),
-    ["Machines started again", count(retries)],
+    ["Machines that fell silent or failed, started again", count(retries)],
   ];
   const list = rows.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`);
   return `<h2>How this was made</h2><dl>${list.join("\n")}</dl>`;

@@ -1,6 +1,6 @@
 /** QEMU's guest agent over a unix socket: JSON, one message a line, answered in turn. */
 
-import { MachineError } from "./errors.ts";
+import { MachineError, ProgramError } from "./errors.ts";
 import { lines } from "./lines.ts";
 import { writeAll } from "./qmp.ts";
 
@@ -39,7 +39,7 @@ export class Agent {
     await this.#send(command, args);
     const { error, ...answer } = await this.#answer(command);
     if (error === undefined) return answer.return;
-    throw new MachineError(`The guest agent: ${command}: ${error.desc}`);
+    throw new ProgramError(`The guest agent: ${command}: ${error.desc}`);
   }
 
   /** Closes the connection. */

@@ -3,7 +3,7 @@
 import { Agent } from "./agent.ts";
 import { onExit, remove } from "./cleanup.ts";
 import { type Block, Decoder } from "./channel.ts";
-import { MachineError, PrerequisiteError } from "./errors.ts";
+import { MachineError, PrerequisiteError, ProgramError } from "./errors.ts";
 import type { Hardware, MachineFiles } from "./hardware.ts";
 import { exists } from "./paths.ts";
 import { Qmp, writeAll } from "./qmp.ts";
@@ -168,7 +168,11 @@ export class Machine {
       this.#collect();
       const at = this.#blocks.findIndex((block) => block.name === name);
       if (at !== -1) return this.#blocks.splice(at, 1)[0]?.bytes;
-      if (ended) throw this.#failure(`Program ended without "${name}"`);
+      if (ended) {
+        throw new ProgramError(
+          this.#describe(`Program ended without "${name}"`),
+        );
+      }
       // One more look, as the end may have come just after this one.
       ended = this.console().includes(ENDED);
       return undefined;
@@ -284,11 +288,22 @@ export class Machine {
     discard(this.#start);
   }
 
-  /** An error with the end of the console below it. */
-  #failure(message: string): MachineError {
+  /** A message with the end of the console below it. */
+  #describe(message: string): string {
     const rows = this.console().trimEnd().split("\n").slice(-12);
     const tail = rows.map((row) => `\n    | ${row.trimEnd()}`).join("");
-    return new MachineError(`${message} (${this.name})${tail}`);
+    return `${message} (${this.name})${tail}`;
+  }
+
+  /** Whether there is a guest agent that answers: a program is silent then, not the guest. */
+  async #answers(): Promise<boolean> {
+    if (!this.hardware.agent) return false;
+    try {
+      await this.agent("guest-ping");
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #collect(): void {
@@ -333,10 +348,16 @@ export class Machine {
       const found = await look();
       if (found !== undefined) return found;
       if (!this.alive) {
-        throw this.#failure(`QEMU ended before ${what}: ${this.#said}`);
+        const message = `QEMU ended before ${what}: ${this.#said}`;
+        throw new MachineError(this.#describe(message));
       }
       if (performance.now() > end) {
-        throw this.#failure(`No ${what} after ${timeoutMs / 1000} s`);
+        const message = `no ${what} after ${timeoutMs / 1000} s`;
+        if (await this.#answers()) {
+          const said = `The guest answers, but there is ${message}`;
+          throw new ProgramError(this.#describe(said));
+        }
+        throw new MachineError(this.#describe(`Fell silent: ${message}`));
       }
       await sleep(POLL_MS);
     }

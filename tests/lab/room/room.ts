@@ -33,6 +33,7 @@ import { run } from "./command.ts";
 import { getTools, type Tools } from "./tools.ts";
 
 const SOCKETS = "vmfork-lab-";
+const DEFAULT_KERNEL: KernelName = "6.12";
 const BOOT_TRIES = 3;
 const BOOT_TIMEOUT_MS = 120_000;
 
@@ -40,7 +41,7 @@ const BOOT_TIMEOUT_MS = 120_000;
 export interface Guest {
   /** Said in messages. */
   readonly name: string;
-  /** @default {"6.12"} */
+  /** For scenarios that are about kernels: one of the user's own is refused. @default {"6.12"} */
   readonly kernel?: KernelName;
   /** The machine. */
   readonly hardware: Hardware;
@@ -74,7 +75,7 @@ export interface RoomOptions {
 export class Room {
   /** Deno and Node of the guests. */
   readonly runtimes: Runtimes;
-  /** Machines that died or hung while starting, and were started again. */
+  /** Machines that fell silent or failed, and were started again. */
   retries = 0;
   readonly #tools: Tools;
   readonly #options: RoomOptions;
@@ -219,12 +220,18 @@ export class Room {
 
   async #kernel(guest: Guest): Promise<Kernel> {
     const { kernel: file } = this.#options;
-    const { kernel: name = "6.12", hardware } = guest;
+    const { kernel: name = DEFAULT_KERNEL, hardware } = guest;
     const { architecture } = hardware;
-    const kernel = file === undefined || architecture !== undefined
-      ? await getKernel(name, this.#tools, architecture)
-      : useKernel(file);
-    const title = file === undefined ? `Linux ${name}` : "Linux";
+    const own = file !== undefined && architecture === undefined;
+    if (own && guest.kernel !== undefined) {
+      throw new PrerequisiteError(
+        `The scenario chooses its kernels, here Linux ${guest.kernel}: run it without --kernel`,
+      );
+    }
+    const kernel = own
+      ? useKernel(file)
+      : await getKernel(name, this.#tools, architecture);
+    const title = own ? "Linux" : `Linux ${name}`;
     this.#versions.set(
       architecture === undefined ? title : `${title}, ${architecture}`,
       kernel.name,

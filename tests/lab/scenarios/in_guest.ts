@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { MachineError } from "../room/errors.ts";
+import { ProgramError } from "../room/errors.ts";
 import type { Machine } from "../room/machine.ts";
 
 interface ExecStatus {
@@ -38,7 +38,7 @@ export async function runInGuest(
     if (status.exited) {
       const out = decode(status["out-data"]);
       if (status.exitcode === 0) return out;
-      throw new MachineError(
+      throw new ProgramError(
         `"${command}" in ${machine.name}: status ${status.exitcode}: ${out}${
           decode(status["err-data"])
         }`,

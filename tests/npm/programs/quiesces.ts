@@ -9,6 +9,9 @@ import {
   resume,
 } from "../../../mod.ts";
 
+/** In which the threads that are not busy wipe, also on a busy host. */
+const QUIESCE_MS = 3_000;
+
 function draw(): string {
   try {
     return getRandom(16).join();
@@ -20,9 +23,11 @@ function draw(): string {
 function work(): void {
   onQuiesce(() => parentPort!.postMessage("wiped"));
   onVmFork(() => {}, { wait: true });
-  parentPort!.on("message", (busyMs: number) => {
-    const end = performance.now() + busyMs;
-    while (performance.now() < end) draw(); // gives way only after that time
+  parentPort!.on("message", (busy: Int32Array | null) => {
+    if (busy !== null) {
+      Atomics.store(busy, 0, 1);
+      while (Atomics.load(busy, 0) === 1) draw(); // gives way only when told to
+    }
     parentPort!.postMessage(draw());
   });
   draw();
@@ -38,28 +43,32 @@ async function main(): Promise<void> {
     worker.on("message", (message) => said[i]!.push(message));
     return [];
   });
-  const until = async (
-    condition: (said: string[]) => boolean,
-  ): Promise<void> => {
-    while (!said.every(condition)) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
   };
-  await until((said) => said.length === 1);
+  const all = (condition: (said: string[]) => boolean): Promise<void> =>
+    until(() => said.every(condition));
+  const keepBusy = async (worker: Worker): Promise<Int32Array> => {
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    worker.postMessage(flag);
+    await until(() => Atomics.load(flag, 0) === 1);
+    return flag;
+  };
+  await all((said) => said.length === 1);
   draw();
-  workers[0]!.postMessage(2000);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const late = await quiesce({ timeoutMs: 800 });
-  workers.slice(1).forEach((worker) => worker.postMessage(0));
-  await until((said) => said.includes("quiesced") && said.includes("wiped"));
+  const busy = await keepBusy(workers[0]!);
+  const late = await quiesce({ timeoutMs: QUIESCE_MS });
+  Atomics.store(busy, 0, 0);
+  workers.slice(1).forEach((worker) => worker.postMessage(null));
+  await all((said) => said.includes("quiesced") && said.includes("wiped"));
   const again = await quiesce(); // the busy one has given way
   await resume();
   await resume();
   said.forEach((said) => said.splice(0));
-  workers.forEach((worker) => worker.postMessage(0));
-  await until((said) => said.length > 0);
+  workers.forEach((worker) => worker.postMessage(null));
+  await all((said) => said.length > 0);
   const drawn = new Set(said.map((said) => said.at(-1))).size;
-  workers[1]!.postMessage(60_000); // Node can end a thread that never gives way
+  await keepBusy(workers[1]!); // Node can end a thread that never gives way
   await Promise.all(workers.map((worker) => worker.terminate()));
   const alone = await quiesce();
   await resume();
