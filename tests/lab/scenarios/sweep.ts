@@ -10,6 +10,8 @@ import {
   WINDOW,
 } from "../guest/sweep_messages.ts";
 import { bundle } from "../room/bundle.ts";
+import { isEnding } from "../room/cleanup.ts";
+import { MachineError } from "../room/errors.ts";
 import { newGuid } from "../room/guid.ts";
 import { type Machine, RESEEDED } from "../room/machine.ts";
 import { say } from "../room/progress.ts";
@@ -22,6 +24,8 @@ const QUICK_POINTS = 40;
 const LEAST_AFTER = 64;
 /** Points that may have to be taken again, of all. */
 const MOST_MISSED = 0.5;
+/** Sources that may fall silent. */
+const MOST_SILENT = 3;
 /** The source lives for all points; with 160 it ran out of memory after 300. */
 const MEMORY_MIB = 160;
 const LONGEST_PAUSE_MS = 50;
@@ -47,13 +51,121 @@ async function run(
   return { sweep: figures };
 }
 
+/** What the points of all sources have shown so far. */
+interface Tally {
+  readonly leadMs: number[];
+  readonly firstDrawMs: number[];
+  records: number;
+  repeats: number;
+  straddling: number;
+  missed: number;
+  share: number;
+}
+
 async function sweepOne(
   room: Room,
   processors: number,
   points: number,
 ): Promise<SweepFigures> {
+  const tally: Tally = {
+    leadMs: [],
+    firstDrawMs: [],
+    records: 0,
+    repeats: 0,
+    straddling: 0,
+    missed: 0,
+    share: 0,
+  };
+  for (let silent = 0; tally.leadMs.length < points;) {
+    try {
+      await sweepSource(room, processors, points, tally);
+    } catch (error) {
+      // After hundreds of snapshots an emulated machine may fall silent; what its points have shown stays true.
+      const again = error instanceof MachineError && !isEnding();
+      if (!again || ++silent > MOST_SILENT) throw error;
+      room.retries++;
+      say(`a new source after ${tally.leadMs.length} points: ${error.message}`);
+      await room.clear();
+    }
+  }
+  const { repeats, share, ...figures } = tally;
+  assert.equal(repeats, 0, "repeats among draws that started after the fork");
+  return {
+    points,
+    processors,
+    repeats,
+    straddlingExpected: points * share,
+    ...figures,
+  };
+}
+
+/** Takes points of one source, until there are enough. */
+async function sweepSource(
+  room: Room,
+  processors: number,
+  points: number,
+  tally: Tally,
+): Promise<void> {
   const threads = Array.from({ length: processors }, (_, thread) => thread);
-  const source = await room.boot({
+  const source = await bootSource(room, processors);
+  const warm: SweepWarm[] = JSON.parse(await source.receiveText("warm"));
+  for (const { level } of warm) assert.equal(level, "memory");
+  tally.share = warm.reduce((sum, { share }) => sum + share, 0);
+  const clockMs = clockOf(source.console());
+  const seen = new Set<string>();
+
+  while (tally.leadMs.length < points) {
+    await sleep(Math.random() * LONGEST_PAUSE_MS);
+    const snapshot = await room.snapshot(source);
+    await source.tell("hold");
+    await source.resume();
+    const clone = await room.clone(snapshot, newGuid());
+    const drawn = (await receiveAll(clone, threads)).map(divide);
+    const times = await receiveTimes(clone, threads);
+    await clone.waitForConsole(RESEEDED);
+    const kernelMs = stampOf(clone.console(), RESEEDED) - clockMs;
+    await room.end(clone);
+    room.discard(snapshot);
+    await source.tell(["send", ...drawn.map(({ first }) => first)].join(" "));
+    const of = await receiveAll(source, threads);
+    await receiveTimes(source, threads);
+
+    const parts = drawn.map((clone, thread) => ({
+      ...clone,
+      ...around(of[thread] ?? [], clone.first),
+    }));
+    if (!parts.every(({ covered }) => covered)) {
+      // The source went on for too long before it heard the host's wish.
+      const most = MOST_MISSED * points;
+      assert.ok(++tally.missed <= most, "too many points missed");
+      continue;
+    }
+    // The clone's clock goes on from the moment of the snapshot.
+    const forkMs = Math.min(...times.map(({ fork }) => fork));
+    tally.leadMs.push(kernelMs - forkMs);
+    tally.firstDrawMs.push(
+      Math.min(...times.map(({ seen }) => seen)) - forkMs,
+    );
+    for (const { source, straddler, fresh } of parts) {
+      for (const { value } of source) seen.add(keyOf(value));
+      if (straddler && seen.has(keyOf(straddler.value))) tally.straddling++;
+      for (const { value } of fresh) {
+        const key = keyOf(value);
+        if (seen.has(key)) tally.repeats++;
+        seen.add(key);
+      }
+      tally.records += fresh.length;
+    }
+    const point = tally.leadMs.length;
+    if (point % TELL_EVERY === 0 && point < points) {
+      say(`${point} of ${points} points, ${tally.repeats} repeats`);
+    }
+  }
+  await room.end(source);
+}
+
+async function bootSource(room: Room, processors: number): Promise<Machine> {
+  return await room.boot({
     name: "sweep",
     hardware: {
       memory: MEMORY_MIB + 64 * processors,
@@ -68,91 +180,28 @@ async function sweepOne(
       },
     },
   });
-  const warm: SweepWarm[] = JSON.parse(await source.receiveText("warm"));
-  for (const { level } of warm) assert.equal(level, "memory");
-  const clockMs = clockOf(source.console());
+}
 
-  const seen = new Set<string>();
-  const leadMs: number[] = [];
-  const firstDrawMs: number[] = [];
-  let records = 0;
-  let repeats = 0;
-  let straddling = 0;
-  let missed = 0;
-  while (leadMs.length < points) {
-    await sleep(Math.random() * LONGEST_PAUSE_MS);
-    const snapshot = await room.snapshot(source);
-    await source.tell("hold");
-    await source.resume();
-    const clone = await room.clone(snapshot, newGuid());
-    const drawn = (await receiveAll(clone)).map(divide);
-    const times = await receiveTimes(clone);
-    await clone.waitForConsole(RESEEDED);
-    const kernelMs = stampOf(clone.console(), RESEEDED) - clockMs;
-    await room.end(clone);
-    room.discard(snapshot);
-    await source.tell(["send", ...drawn.map(({ first }) => first)].join(" "));
-    const of = await receiveAll(source);
-    await receiveTimes(source);
-
-    const parts = drawn.map((clone, thread) => ({
-      ...clone,
-      ...around(of[thread] ?? [], clone.first),
-    }));
-    if (!parts.every(({ covered }) => covered)) {
-      // The source went on for too long before it heard the host's wish.
-      assert.ok(++missed <= MOST_MISSED * points, "too many points missed");
-      continue;
-    }
-    // The clone's clock goes on from the moment of the snapshot.
-    const forkMs = Math.min(...times.map(({ fork }) => fork));
-    leadMs.push(kernelMs - forkMs);
-    firstDrawMs.push(Math.min(...times.map(({ seen }) => seen)) - forkMs);
-    for (const { source, straddler, fresh } of parts) {
-      for (const { value } of source) seen.add(keyOf(value));
-      if (straddler && seen.has(keyOf(straddler.value))) straddling++;
-      for (const { value } of fresh) {
-        const key = keyOf(value);
-        if (seen.has(key)) repeats++;
-        seen.add(key);
-      }
-      records += fresh.length;
-    }
-    const point = leadMs.length;
-    if (point % TELL_EVERY === 0 && point < points) {
-      say(`${point} of ${points} points, ${repeats} repeats`);
-    }
+async function receiveTimes(
+  machine: Machine,
+  threads: readonly number[],
+): Promise<SweepTimes[]> {
+  const all: SweepTimes[] = [];
+  for (const thread of threads) {
+    all.push(JSON.parse(await machine.receiveText(`times${thread}`)));
   }
-  await room.end(source);
-  assert.equal(repeats, 0, "repeats among draws that started after the fork");
-  const share = warm.reduce((sum, { share }) => sum + share, 0);
-  return {
-    points,
-    processors,
-    records,
-    repeats,
-    straddling,
-    straddlingExpected: points * share,
-    missed,
-    leadMs,
-    firstDrawMs,
-  };
+  return all;
+}
 
-  async function receiveTimes(machine: Machine): Promise<SweepTimes[]> {
-    const all: SweepTimes[] = [];
-    for (const thread of threads) {
-      all.push(JSON.parse(await machine.receiveText(`times${thread}`)));
-    }
-    return all;
+async function receiveAll(
+  machine: Machine,
+  threads: readonly number[],
+): Promise<DrawRecord[][]> {
+  const all: DrawRecord[][] = [];
+  for (const thread of threads) {
+    all.push(unpackRing(await machine.receive(`records${thread}`)));
   }
-
-  async function receiveAll(machine: Machine): Promise<DrawRecord[][]> {
-    const all: DrawRecord[][] = [];
-    for (const thread of threads) {
-      all.push(unpackRing(await machine.receive(`records${thread}`)));
-    }
-    return all;
-  }
+  return all;
 }
 
 /** A clone's records of one thread. */
