@@ -21,7 +21,10 @@ export interface SourceRepeats {
   readonly prefix: number;
   /** Bytes in the equal draws. */
   readonly bytes: number;
-  /** Milliseconds from resume until the streams parted; null if they never did. */
+  /**
+   * Milliseconds from the first draw after the fork to the one after which no draw stands in the other clone, at
+   * whatever place; null if the streams never parted.
+   */
   readonly partedAfterMs: number | null;
 }
 

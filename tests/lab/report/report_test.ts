@@ -14,9 +14,9 @@ const THEIRS: SourceRepeats = {
   source: "theirs <&>",
   ours: false,
   draws: 100,
-  equal: 10,
+  equal: 7,
   prefix: 7,
-  bytes: 160,
+  bytes: 112,
   partedAfterMs: 3,
 };
 const OURS: SourceRepeats = {
@@ -210,6 +210,14 @@ describe("named()", () => {
     assert.equal(verdictOf(SHARED), "the same for 7 draws");
     const never = { ...THEIRS, partedAfterMs: null };
     assert.equal(verdictOf(SHARED, never), "never part");
+  });
+
+  it("takes a stream that is ahead of the other for no parting", () => {
+    const shifted = { ...THEIRS, prefix: 0, equal: 90 };
+    assert.equal(
+      verdictOf([1, 2, 0, 0, 0, 0, 0, 0], shifted),
+      "are shifted, 90 draws in both",
+    );
   });
 
   it("tells levels of one source apart", () => {

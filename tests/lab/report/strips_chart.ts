@@ -75,6 +75,10 @@ function verdict(
   const after = same.slice(fork);
   const end = after.indexOf(false);
   if (end !== -1) {
+    // One stream is some draws ahead of the other: side by side they only look different.
+    if (row !== undefined && row.equal > row.prefix) {
+      return `are shifted, ${count(row.equal)} draws in both`;
+    }
     return after.includes(true)
       ? `part ${end} bytes after the fork`
       : AT_THE_FORK;

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import type { FirstDraw } from "../guest/first_draw.ts";
 import { bundle } from "../room/bundle.ts";
-import { equalPrefix } from "../room/compare.ts";
+import { countRepeated, countShared } from "../room/compare.ts";
 import { guidBytes, newGuid } from "../room/guid.ts";
+import type { KernelName } from "../room/kernels.ts";
 import type { Room } from "../room/room.ts";
 import { median } from "./median.ts";
 import type { Figures, Scenario, ScenarioOptions } from "./scenario.ts";
@@ -18,6 +19,8 @@ const NO_HARDWARE = "max,-rdrand,-rdseed";
 const PAGE = 4096;
 const OFFSET = 40;
 const KERNELS_OWN = "getrandom(2)";
+/** Drawn after all that the main thread drew of ours: if it repeats, the kernel had not reseeded before. */
+const KERNELS_LATER = "getrandom(2) alone, later";
 
 /** See the file's head. */
 export const firstDraw: Scenario = {
@@ -29,41 +32,90 @@ export const firstDraw: Scenario = {
 
 type Table = NonNullable<Figures["tables"]>[number];
 
-const SETTINGS = [
-  { level: "memory", processor: "max", flags: "" },
-  { level: "memory", processor: NO_HARDWARE, flags: "" },
-  { level: "hedged", processor: "max", flags: "--drop-root" },
-  { level: "kernel", processor: NO_HARDWARE, flags: "--drop-root" },
+interface Setting {
+  readonly level: string;
+  readonly processor: string;
+  readonly flags: string;
+  readonly kernel: KernelName;
+  /** Whether the kernel's own generator goes on in each clone as it was: the control. */
+  readonly stuck?: true;
+  /** Not in the quick form. */
+  readonly slow?: true;
+}
+
+const SETTINGS: readonly Setting[] = [
+  { level: "memory", processor: "max", flags: "", kernel: "6.12" },
+  { level: "memory", processor: NO_HARDWARE, flags: "", kernel: "6.12" },
+  { level: "hedged", processor: "max", flags: "--drop-root", kernel: "6.12" },
+  {
+    level: "kernel",
+    processor: NO_HARDWARE,
+    flags: "--drop-root",
+    kernel: "6.12",
+  },
+  // An emulated Deno draws later than the kernel's driver reseeds: without the driver the page alone parts the clones.
+  {
+    level: "memory",
+    processor: NO_HARDWARE,
+    flags: "--reseed-kernel",
+    kernel: "6.1",
+    stuck: true,
+  },
+  {
+    level: "memory",
+    processor: NO_HARDWARE,
+    flags: "--reseed-kernel --quiesce",
+    kernel: "6.1",
+    stuck: true,
+    slow: true,
+  },
 ];
 
 async function run(
   room: Room,
   { quick, clones = quick ? QUICK_CLONES : CLONES }: ScenarioOptions,
 ): Promise<Figures> {
+  const chosen = SETTINGS.filter(({ slow }) => !quick || !slow);
   const forks = await twoAtATime(
-    SETTINGS,
+    chosen,
     (setting) => fork(room, clones, setting),
   );
   const rows: (string | number | boolean)[][] = [];
-  for (const [n, { level, processor }] of SETTINGS.entries()) {
+  for (const [n, setting] of chosen.entries()) {
+    const { level, processor, flags, kernel, stuck } = setting;
     const drawn = forks[n] ?? [];
     for (const [i, { what }] of (drawn[0] ?? []).entries()) {
       const draws = drawn.map((list) => list[i]!);
-      const values = new Set(draws.map(({ hex }) => hex));
+      const repeated = countRepeated(draws.map(({ hex }) => hex));
       const kernels = what.startsWith(KERNELS_OWN);
       if (!kernels && level !== "kernel") {
-        assert.equal(values.size, clones, `${what} at level ${level}`);
+        assert.equal(repeated, 0, `${what} at level ${level}, Linux ${kernel}`);
+      }
+      if (stuck && what === KERNELS_LATER) {
+        assert.ok(repeated > 0, `the control repeats on Linux ${kernel}`);
       }
       rows.push([
+        kernel,
         kernels ? "" : level,
         processor !== NO_HARDWARE,
+        flags.includes("--quiesce"),
         what,
-        values.size === clones ? "no" : "YES",
+        draws.reduce((sum, { hex }) => sum + hex.length, 0),
+        repeated,
         Math.round(median(draws.map(({ ms }) => ms))),
       ]);
     }
   }
-  const columns = ["level", "RDRAND", "draw", "repeats", "ms after the page"];
+  const columns = [
+    "Linux",
+    "level",
+    "RDRAND",
+    "quiesced",
+    "draw",
+    "draws",
+    "in another clone",
+    "ms after the page",
+  ];
   const title = `First draws of ${clones} clones`;
   const alone = await spin(room, clones);
   return { tables: [{ title, columns, rows }, alone] };
@@ -101,11 +153,11 @@ async function spin(room: Room, clones: number): Promise<Table> {
   const [first = [], ...others] = drawn;
   return {
     title: "getrandom(2) alone, drawn at once by a program of 50 instructions",
-    columns: ["clones", "draws", "equal in a row"],
+    columns: ["clones", "draws of each", "in both"],
     rows: others.map((other, i) => [
       `1 and ${i + 2}`,
       other.length,
-      equalPrefix(first, other),
+      countShared(first, other),
     ]),
   };
 }
@@ -113,11 +165,14 @@ async function spin(room: Room, clones: number): Promise<Table> {
 async function fork(
   room: Room,
   clones: number,
-  { level, processor, flags }: typeof SETTINGS[number],
+  { level, processor, flags, kernel, stuck }: Setting,
 ): Promise<FirstDraw[][]> {
+  // Each processor has a key of the kernel's: a thread that changes over in one clone would hide a repeat.
+  const processors = stuck ? 1 : 2;
   const source = await room.boot({
     name: `first-draw-${level}`,
-    hardware: { memory: 192, processors: 2, processor, vmgenid: newGuid() },
+    kernel,
+    hardware: { memory: 192, processors, processor, vmgenid: newGuid() },
     program: {
       command: `deno run -A first_draw.js ${flags}`,
       files: {

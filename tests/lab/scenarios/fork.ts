@@ -1,8 +1,10 @@
 /** What scenarios have in common: forks of a guest that draws, and their records. */
 
+import type { SourceRepeats } from "../figures.ts";
 import { MEMORY_START } from "../room/arm64.ts";
 import { remove } from "../room/cleanup.ts";
 import { memoryOf } from "../room/hardware.ts";
+import { countShared, equalPrefix, lastShared } from "../room/compare.ts";
 import { MachineError } from "../room/errors.ts";
 import type { Machine } from "../room/machine.ts";
 import type { Room } from "../room/room.ts";
@@ -93,13 +95,10 @@ export async function forkWhileDrawing(
 }
 
 /** What two streams have in common. */
-export interface Comparison {
-  readonly draws: number;
-  readonly equal: number;
-  readonly prefix: number;
-  readonly bytes: number;
-  readonly partedAfterMs: number | null;
-}
+export type Comparison = Pick<
+  SourceRepeats,
+  "draws" | "equal" | "prefix" | "bytes" | "partedAfterMs"
+>;
 
 /** Compares what two clones drew after their fork. */
 export function compare(
@@ -118,24 +117,24 @@ export function compare(
     );
   });
   const draws = Math.min(most, ...after.map(({ length }) => length));
-  const [first = [], second = []] = after.map((list) => list.slice(0, draws));
-  const known = new Set(first.map(({ value }) => keyOf(value)));
-  const equal = second.filter(({ value }) => known.has(keyOf(value)));
-  let prefix = 0;
-  while (
-    prefix < draws &&
-    keyOf(first[prefix]!.value) === keyOf(second[prefix]!.value)
-  ) prefix++;
+  const lists = after.map((list) => list.slice(0, draws));
+  const [first = [], second = []] = lists.map((list) =>
+    list.map(({ value }) => keyOf(value))
+  );
+  const equal = countShared(first, second);
+  // One stream may be some draws ahead of the other: what is equal need not stand in the same place.
+  const parted = lastShared(first, second) + 1;
+  const width = lists[0]?.[0]?.value.length ?? 0;
   return {
     draws,
-    equal: equal.length,
-    prefix,
-    bytes: equal.reduce((sum, { value }) => sum + value.length, 0),
-    partedAfterMs: prefix === draws
+    equal,
+    prefix: equalPrefix(first, second),
+    bytes: equal * width,
+    partedAfterMs: parted === draws
       ? null
-      : prefix === 0
+      : parted === 0
       ? 0
-      : first[prefix]!.ms - first[0]!.ms,
+      : Math.max(...lists.map((list) => list[parted]!.ms - list[0]!.ms)),
   };
 }
 

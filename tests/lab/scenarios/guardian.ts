@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { shimBytes, shimFile } from "../../../ffi/shim/load.ts";
 import { bundle } from "../room/bundle.ts";
-import { equalPrefix } from "../room/compare.ts";
+import { countShared, lastShared } from "../room/compare.ts";
 import { newGuid } from "../room/guid.ts";
 import type { KernelName } from "../room/kernels.ts";
 import { type Machine, RESEEDED } from "../room/machine.ts";
@@ -15,7 +15,7 @@ import { runInGuest } from "./in_guest.ts";
 import { median } from "./median.ts";
 import { rollBack } from "./same_id.ts";
 import type { Figures, Scenario, ScenarioOptions } from "./scenario.ts";
-import { type Spin, spinner, SPINS, spins } from "./spinner.ts";
+import { DRAWS, type Spin, spinner, SPINS, spins } from "./spinner.ts";
 
 /** Where SeaBIOS puts the id on a pc: in the last page of the memory. */
 const PAGE = 4096n;
@@ -29,6 +29,8 @@ const UNIT = "vmfork-guardian.service";
 /** Deno starts slowly in an emulated machine that spins at the same time. */
 const START_TIMEOUT_MS = 300_000;
 const STARTED = "healed the kernel, seen by start";
+/** Draws 0.2 s later, ten times as long as the guardian waits at most between two looks. */
+const DRAWS_LATER = 1_000;
 
 const KERNELS = [{ kernel: "6.12", driver: true }, {
   kernel: "6.1",
@@ -117,6 +119,14 @@ interface Setting {
   readonly guarded: boolean;
 }
 
+/** What one clone drew. */
+interface Drawn {
+  /** By the small program, from the new page on. */
+  readonly spins: readonly Spin[];
+  /** By another one, 0.2 s later. */
+  readonly later: readonly string[];
+}
+
 /** Two clones of the waiting program in each round, and what both drew. */
 async function forkOften(
   room: Room,
@@ -127,40 +137,62 @@ async function forkOften(
   const { kernel, driver, guarded } = setting;
   const equal: number[] = [];
   const partedMs: number[] = [];
-  let draws = 0;
+  const equalLater: number[] = [];
+  let partedEarly = 0;
   for (let round = 0; round < rounds; round++) {
     if (round > 0) await machine.resume();
     await sleep(Math.random() * LONGEST_PAUSE_MS);
     const snapshot = await room.snapshot(machine);
-    const pair: Spin[][] = [];
+    const pair: Drawn[] = [];
     for (let i = 0; i < 2; i++) {
       const clone = await room.clone(snapshot, newGuid());
-      pair.push(spins(await clone.receive("draws")));
+      const drawn = spins(await clone.receive("draws"));
       if (driver) await clone.waitForConsole(RESEEDED);
       else assert.equal(clone.reseeds(), 0, "the kernel sees no fork");
       if (guarded) await healing(clone, "vmgenid");
+      const later = valuesIn(await clone.receive("later"));
+      assert.equal(later.length, DRAWS_LATER);
+      pair.push({ spins: drawn, later });
       await room.end(clone);
     }
     room.discard(snapshot);
-    const [a, b] = pair as [Spin[], Spin[]];
-    const prefix = equalPrefix(a.map(hexOf), b.map(hexOf));
-    draws = a.length;
-    equal.push(prefix);
-    for (const spins of pair) {
-      if (prefix < draws) partedMs.push(spins[prefix]!.ms - spins[0]!.ms);
+    const [a, b] = pair as [Drawn, Drawn];
+    const [first, second] = [a.spins.map(hexOf), b.spins.map(hexOf)];
+    const shared = countShared(first, second);
+    const parted = lastShared(first, second) + 1;
+    equal.push(shared);
+    if (parted < DRAWS) {
+      for (const { spins } of pair) {
+        partedMs.push(spins[parted]!.ms - spins[0]!.ms);
+      }
     }
-    say(`${kernel}, ${guarded ? "guarded" : "alone"}: ${prefix} of ${draws}`);
+    if (parted <= DRAWS / 2) partedEarly++;
+    const sharedLater = countShared([...first, ...a.later], b.later) +
+      countShared(second, a.later);
+    equalLater.push(sharedLater);
+    if (guarded) assert.equal(sharedLater, 0, "equal draws 0.2 s later");
+    say(
+      `${kernel}, ${
+        guarded ? "guarded" : "alone"
+      }: ${shared} of ${DRAWS}, later ${sharedLater} of ${DRAWS_LATER}`,
+    );
   }
   await machine.resume();
   if (!driver && !guarded) {
     assert.ok(
-      equal.every((count) => count === draws),
+      equal.every((count) => count === DRAWS),
       "a kernel alone repeats",
+    );
+    // A timed reseed may have come in between, but hardly every time.
+    assert.ok(
+      equalLater.some((count) => count > 0),
+      "a kernel alone still repeats 0.2 s later",
     );
   }
   if (guarded) {
-    // Each clone was healed; on a busy host one may have drawn it all before.
-    assert.ok(equal.some((count) => count < draws), "a guarded kernel parts");
+    // Each clone was healed; on a busy host one may have drawn it all before. Far from the end, so that a stream
+    // that is merely shifted does not count as parted.
+    assert.ok(partedEarly > 0, "a guarded kernel parts");
   }
   return [
     kernel,
@@ -169,6 +201,7 @@ async function forkOften(
     equal.join(" "),
     round(partedMs, median),
     round(partedMs, (list) => Math.max(...list)),
+    equalLater.join(" "),
   ];
 }
 
@@ -180,9 +213,10 @@ function forksTable(rows: Row[], rounds: number): Table {
       "kernel",
       "its driver",
       "guardian",
-      "equal in a row, of 8,192",
+      "in both, of 8,192",
       "parted after ms, median",
       "at most",
+      "in both 0.2 s later, of 1,000",
     ],
     rows,
   };
@@ -206,7 +240,7 @@ async function rollOnce(machine: Machine, guarded: boolean): Promise<Row> {
     tag,
   );
   const [a = [], b = []] = clones;
-  const { equal, prefix, draws, partedAfterMs } = compare(
+  const { equal, draws, partedAfterMs } = compare(
     a,
     b,
     position,
@@ -216,7 +250,7 @@ async function rollOnce(machine: Machine, guarded: boolean): Promise<Row> {
   if (guarded) {
     await healing(machine, "acpi-events");
     assert.ok(
-      prefix < draws,
+      partedAfterMs !== null && equal < draws,
       "a guarded kernel parts from the earlier timeline",
     );
   }
@@ -263,6 +297,13 @@ async function describeUnit(machine: Machine): Promise<Table> {
 /** The guardian's line about a fork. */
 async function healing(machine: Machine, source: string): Promise<void> {
   await machine.waitForConsole(`healed the kernel, seen by ${source}`);
+}
+
+function valuesIn(bytes: Uint8Array): string[] {
+  return Array.from(
+    { length: bytes.length / 16 },
+    (_, i) => bytes.subarray(16 * i, 16 * (i + 1)).toHex(),
+  );
 }
 
 function hexOf({ hex }: Spin): string {

@@ -23,6 +23,8 @@ export const noHardware: Scenario = {
 };
 
 const KERNELS: readonly KernelName[] = ["6.12", "6.1"];
+/** It has no driver: the control. */
+const BLIND: KernelName = "6.1";
 
 async function run(room: Room, { quick }: ScenarioOptions): Promise<Figures> {
   const draws = quick ? QUICK_DRAWS : DRAWS;
@@ -58,6 +60,12 @@ async function run(room: Room, { quick }: ScenarioOptions): Promise<Figures> {
           fork.position,
           draws,
         );
+        if (kernel === BLIND) {
+          assert.deepEqual(fork.reseeds, [0, 0], "the kernel sees no fork");
+          if (source === "getrandom") {
+            assert.ok(equal > 0, `getrandom(2) repeats on Linux ${kernel}`);
+          }
+        }
         rows.push([
           kernel,
           source === "getrandom" ? "getrandom(2)" : "vmfork, level kernel",

@@ -5,6 +5,9 @@
 /** What it says on the console before it spins. */
 export const SPINS = "lab: spins";
 
+/** How often it draws. */
+export const DRAWS = 8_192;
+
 const PROGRAM = `
 f0VMRgIBAQAAAAAAAAAAAAIAPgABAAAAsABAAAAAAABAAAAAAAAAAMABAAAAAAAAAAAAAEAA
 OAACAEAABAADAAEAAAAFAAAAAAAAAAAAAAAAAEAAAAAAAAAAQAAAAAAAqAEAAAAAAACoAQAA

@@ -145,6 +145,9 @@ async function runOne(room: Room, setting: Setting): Promise<Row> {
   const { counts = "", notifies = "" } = JSON.parse(
     await machine.receiveText("clock"),
   );
+  if (user.uid === 0) {
+    assert.deepEqual({ counts, notifies }, { counts: false, notifies: false });
+  }
   await machine.receive("ready");
 
   const told = await forkIdle(room, machine, vmgenid);
