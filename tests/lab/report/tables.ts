@@ -84,7 +84,7 @@ export function sweepTable(sweep: readonly SweepFigures[]): string {
       "draws",
       "repeats",
       "in flight",
-      "expected, roughly",
+      "expected",
       "taken again",
       "kernel has reseeded",
       "first draw",
