@@ -16,7 +16,7 @@ import {
 import { openWitness } from "./witness.ts";
 
 /** Seconds of draws: on a busy machine the host's wish comes late. */
-const KEPT = 131_072;
+const KEPT = 524_288;
 /** Draws after the fork that a clone reports, and some from before it. */
 const AFTER = 512;
 const BEFORE = 16;

@@ -24,7 +24,9 @@ const QUICK_POINTS = 40;
 const LEAST_AFTER = 64;
 /** Points that may have to be taken again, of all. */
 const MOST_MISSED = 0.5;
-/** Sources that may fall silent. */
+/** So many of them in a row are no chance: the source hears too late, each time. */
+const MOST_MISSED_IN_A_ROW = 10;
+/** Sources that may fall silent, or so late. */
 const MOST_SILENT = 3;
 /** The source lives for all points; with 160 it ran out of memory after 300. */
 const MEMORY_MIB = 160;
@@ -80,7 +82,7 @@ async function sweepOne(
     try {
       await sweepSource(room, processors, points, tally);
     } catch (error) {
-      // After hundreds of snapshots an emulated machine may fall silent; what its points have shown stays true.
+      // After many snapshots an emulated machine may fall silent or slow; what its points have shown stays true.
       const again = error instanceof MachineError && !isEnding();
       if (!again || ++silent > MOST_SILENT) throw error;
       room.retries++;
@@ -113,6 +115,7 @@ async function sweepSource(
   tally.share = warm.reduce((sum, { share }) => sum + share, 0);
   const clockMs = clockOf(source.console());
   const seen = new Set<string>();
+  let missed = 0; // in a row
 
   while (tally.leadMs.length < points) {
     await sleep(Math.random() * LONGEST_PAUSE_MS);
@@ -138,8 +141,10 @@ async function sweepSource(
       // The source went on for too long before it heard the host's wish.
       const most = MOST_MISSED * points;
       assert.ok(++tally.missed <= most, "too many points missed");
-      continue;
+      if (++missed < MOST_MISSED_IN_A_ROW) continue;
+      throw new MachineError("The source hears the host too late");
     }
+    missed = 0;
     // The clone's clock goes on from the moment of the snapshot.
     const forkMs = Math.min(...times.map(({ fork }) => fork));
     tally.leadMs.push(kernelMs - forkMs);
