@@ -117,7 +117,7 @@ export interface SourceRow {
   attach(visit: Visit): string | undefined;
   /** How it was confirmed, from the shim's status. */
   confirmedBy(status: number): Confirmation | undefined;
-  /** Why one that this realm has attached before is not what the program names now. */
+  /** Why one that this process has attached before, by whichever realm, is not what the program names now. */
   differs?(visit: Visit): NoSource | undefined;
 }
 
